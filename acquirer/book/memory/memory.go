@@ -1,0 +1,172 @@
+// Package memory keeps the books in memory: for the simulation, where a Store
+// outlives the host that crashes, and for tests. It is not for money that is
+// real.
+package memory
+
+import (
+	"context"
+	"sort"
+	"sync"
+
+	"huika/acquirer/book"
+	"huika/acquirer/payment"
+	"huika/pay"
+)
+
+type chain struct {
+	lane book.Lane
+	rows []book.Transfer
+}
+
+// Store is a book.Store whose content lives as long as it does.
+type Store struct {
+	mu     sync.Mutex
+	rows   map[payment.Key]payment.Payment
+	lanes  map[payment.Key]book.Lane
+	chains map[pay.MerchantID]*chain
+	epochs map[book.Lane]uint64
+}
+
+var _ book.Store = (*Store)(nil)
+
+// New is an empty store.
+func New() *Store {
+	return &Store{
+		rows: map[payment.Key]payment.Payment{}, lanes: map[payment.Key]book.Lane{},
+		chains: map[pay.MerchantID]*chain{}, epochs: map[book.Lane]uint64{},
+	}
+}
+
+// Grouping is all lanes in one transaction.
+func (*Store) Grouping() book.Grouping { return book.AllLanes }
+
+// Close does nothing: the content stays for the next owner.
+func (*Store) Close() error { return nil }
+
+// Apply implements book.Store.
+func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.LaneResult, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]book.LaneResult, len(batches))
+	for i, b := range batches {
+		out[i].Lane = b.Lane
+		if b.Epoch < s.epochs[b.Lane] {
+			out[i].Err = book.ErrFenced
+			continue
+		}
+		s.epochs[b.Lane] = b.Epoch
+		for _, op := range b.Ops {
+			out[i].Results = append(out[i].Results, s.apply(b.Lane, op))
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) apply(lane book.Lane, op book.Op) book.Result {
+	res, postings := book.Decide(s.rows[op.Key], op)
+	if res.Status != book.Applied {
+		return res
+	}
+	s.rows[op.Key] = res.Payment
+	s.lanes[op.Key] = lane
+	for _, p := range postings {
+		c := s.chains[op.Key.Merchant]
+		if c == nil {
+			c = &chain{lane: lane}
+			s.chains[op.Key.Merchant] = c
+		}
+		var head book.Head
+		if n := len(c.rows); n > 0 {
+			head = book.Head{Seq: c.rows[n-1].Seq, Hash: c.rows[n-1].Hash}
+		}
+		c.rows = append(c.rows, book.Chain(lane, op.Key, p, op.At, head))
+	}
+	return res
+}
+
+func (s *Store) keys(keep func(payment.Key) bool) []payment.Key {
+	var ks []payment.Key
+	for k := range s.rows {
+		if keep(k) {
+			ks = append(ks, k)
+		}
+	}
+	sort.Slice(ks, func(i, j int) bool { return book.Less(ks[i], ks[j]) })
+	return ks
+}
+
+// Unresolved implements book.Store.
+func (s *Store) Unresolved(ctx context.Context, lane book.Lane, after book.Cursor) ([]payment.Payment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ks := s.keys(func(k payment.Key) bool {
+		return s.lanes[k] == lane && s.rows[k].State.Unresolved() && (after == book.Cursor{} || book.Less(after.After, k))
+	})
+	out := make([]payment.Payment, 0, min(len(ks), book.UnresolvedPage))
+	for _, k := range ks[:min(len(ks), book.UnresolvedPage)] {
+		out = append(out, s.rows[k])
+	}
+	return out, ctx.Err()
+}
+
+// Find implements book.Store.
+func (s *Store) Find(ctx context.Context, lane book.Lane, key payment.Key) (payment.Payment, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.rows[key]
+	return p, ok && s.lanes[key] == lane, ctx.Err()
+}
+
+// Transfers implements book.Reader.
+func (s *Store) Transfers(ctx context.Context, f func(book.Transfer) error) error {
+	s.mu.Lock()
+	type run struct {
+		lane     book.Lane
+		merchant pay.MerchantID
+		rows     []book.Transfer
+	}
+	var runs []run
+	for m, c := range s.chains {
+		runs = append(runs, run{c.lane, m, append([]book.Transfer(nil), c.rows...)})
+	}
+	s.mu.Unlock()
+	sort.Slice(runs, func(i, j int) bool {
+		if runs[i].lane != runs[j].lane {
+			return runs[i].lane < runs[j].lane
+		}
+		return runs[i].merchant < runs[j].merchant
+	})
+	for _, r := range runs {
+		for _, t := range r.rows {
+			if err := f(t); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// Payments implements book.Reader.
+func (s *Store) Payments(ctx context.Context, f func(book.Lane, payment.Payment) error) error {
+	s.mu.Lock()
+	ks := s.keys(func(payment.Key) bool { return true })
+	type row struct {
+		lane book.Lane
+		p    payment.Payment
+	}
+	rows := make([]row, 0, len(ks))
+	for _, k := range ks {
+		rows = append(rows, row{s.lanes[k], s.rows[k]})
+	}
+	s.mu.Unlock()
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].lane < rows[j].lane })
+	for _, r := range rows {
+		if err := f(r.lane, r.p); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,90 @@
+// Package sqlite keeps the books in one SQLite file: the store that `huika
+// demo` and small acquirers run on. Commits are durable (WAL,
+// synchronous=FULL): Apply returns after the log was synced.
+//
+// Only site imports it; everybody else sees book.Store.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the database/sql driver
+
+	"huika/acquirer/book"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a book.Store on a SQLite file. One connection writes, a few read.
+type Store struct {
+	write *sql.DB
+	read  *sql.DB
+	stmts statements
+}
+
+var _ book.Store = (*Store)(nil)
+
+// Readers is the number of connections that serve queries beside the writer.
+const Readers = 4
+
+// Open opens or creates the file and brings its tables up to date.
+func Open(ctx context.Context, path string) (*Store, error) {
+	write, err := open(path, "rw")
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	s := &Store{write: write}
+	if err := s.start(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("books %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context, path string) error {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, s.write, sub)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return err
+	}
+	if s.read, err = open(path, "ro"); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(Readers)
+	return s.stmts.prepare(ctx, s.write)
+}
+
+func open(path, mode string) (*sql.DB, error) {
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
+	if mode == "ro" {
+		q["_pragma"] = append(q["_pragma"], "query_only(1)")
+	}
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+}
+
+// Grouping is all lanes in one transaction: one fsync serves them all.
+func (*Store) Grouping() book.Grouping { return book.AllLanes }
+
+// Close ends the store; what was applied stays.
+func (s *Store) Close() error {
+	var errs []error
+	errs = append(errs, s.stmts.close())
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	return errors.Join(append(errs, s.write.Close())...)
+}
