@@ -1,0 +1,51 @@
+package host
+
+import (
+	"sync"
+
+	"huika/acquirer/payment"
+	"huika/rt"
+)
+
+// flight knows the payments that are being worked on in this process. A
+// duplicate that arrives meanwhile joins the first and gets its answer; the
+// resolver leaves them alone.
+type flight struct {
+	env rt.Env
+	mu  sync.Mutex
+	m   map[payment.Key]*flown
+}
+
+type flown struct {
+	print payment.Fingerprint
+	end   *rt.Future[answer]
+}
+
+// board returns the entry of a payment and whether the caller is its first.
+func (f *flight) board(k payment.Key, print payment.Fingerprint) (*flown, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if e, ok := f.m[k]; ok {
+		return e, false
+	}
+	if f.m == nil {
+		f.m = map[payment.Key]*flown{}
+	}
+	e := &flown{print: print, end: rt.NewFuture[answer](f.env)}
+	f.m[k] = e
+	return e, true
+}
+
+func (f *flight) land(k payment.Key, e *flown, a answer) {
+	f.mu.Lock()
+	delete(f.m, k)
+	f.mu.Unlock()
+	e.end.Set(a)
+}
+
+func (f *flight) has(k payment.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.m[k]
+	return ok
+}

@@ -1,0 +1,195 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"huika/iso8583"
+	"huika/iso8583/link"
+	"huika/iso8583/pos"
+	"huika/keys"
+	"huika/pay"
+)
+
+// session is one terminal's working keys. They live in memory only: after a
+// restart of the host a terminal is answered A0 and signs in again.
+type session struct {
+	terminal Terminal
+
+	mu   sync.Mutex
+	keys *workingKeys
+}
+
+type workingKeys struct {
+	pin pay.Secret
+	mac iso8583.MAC
+}
+
+func (s *session) working() *workingKeys {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keys
+}
+
+// answer is what a terminal is told: a response code and, where there is one,
+// the payment's data.
+type answer struct {
+	code   string
+	rrn    string
+	auth   string
+	issuer []byte // F55 of the answer: never stored
+	silent bool   // no reply: the terminal has given up, its reversal rules
+}
+
+// receive takes one frame from a terminal, in a task of its own.
+func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
+	defer clear(frame)
+	h.Stats.Messages.Add(1)
+	m := iso8583.NewMessage()
+	defer m.Reset()
+	hdr, err := pos.Decode(frame, m)
+	if err != nil {
+		h.refuse(c, "unreadable message", err)
+		return // without a STAN there is nothing to answer
+	}
+	s, why := h.session(c, m)
+	if s == nil {
+		h.refuse(c, why, nil)
+		h.reply(c, hdr, m, answer{code: "58"}, nil)
+		return
+	}
+	switch mti := m.MTI(); mti {
+	case "0800":
+		h.signIn(c, hdr, m, s)
+	case "0820":
+		h.reply(c, hdr, m, answer{code: "00"}, nil) // echo and sign-out change nothing here
+	case "0200", "0400":
+		w := s.working()
+		if w == nil || pos.CheckMAC(frame, w.mac) != nil {
+			h.refuse(c, "MAC", nil)
+			h.reply(c, hdr, m, answer{code: "A0"}, nil)
+			return
+		}
+		a := h.transact(ctx, s, w, m)
+		if !a.silent {
+			h.reply(c, hdr, m, a, w.mac)
+		}
+	default:
+		h.refuse(c, "message type "+mti, nil)
+		h.reply(c, hdr, m, answer{code: "12"}, nil)
+	}
+}
+
+func (h *Host) transact(ctx context.Context, s *session, w *workingKeys, m *iso8583.Message) answer {
+	if m.MTI() == "0400" {
+		return h.reversal(ctx, s, m)
+	}
+	return h.sale(ctx, s, w, m)
+}
+
+// session binds F41 and F42 to what the connection's certificate says.
+func (h *Host) session(c *link.Conn, m *iso8583.Message) (*session, string) {
+	tid, mid := pay.TerminalID(m.Get(41)), pay.MerchantID(m.Get(42))
+	if h.cfg.Identify != nil {
+		id, err := h.cfg.Identify(c.Peer())
+		if err != nil {
+			return nil, "no usable client certificate"
+		}
+		if id.Terminal != tid || id.Merchant != mid {
+			return nil, fmt.Sprintf("certificate of terminal %s, message of %s", id.Terminal, tid)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.terminals[tid]
+	if s == nil || s.terminal.Merchant != mid {
+		return nil, fmt.Sprintf("terminal %s of merchant %s is not known", tid, mid)
+	}
+	return s, ""
+}
+
+func (h *Host) refuse(c *link.Conn, why string, err error) {
+	h.Stats.Refused.Add(1)
+	h.cfg.Log.Warn("terminal message refused", "why", why, "err", err, "peer", c.Peer().RemoteAddr().String())
+}
+
+// signIn makes new working keys. The message carries no MAC (there is no key
+// yet): the client certificate is its proof.
+func (h *Host) signIn(c *link.Conn, hdr pos.Header, m *iso8583.Message, s *session) {
+	f60, err := pos.ParseF60(m.Get(60))
+	if err != nil || f60.Network != pos.NetworkSignIn {
+		h.reply(c, hdr, m, answer{code: "30"}, nil)
+		return
+	}
+	fresh, err := h.makeKeys()
+	if err != nil {
+		h.cfg.Log.Error("no working keys", "terminal", s.terminal.ID, "err", err)
+		h.reply(c, hdr, m, answer{code: "96"}, nil)
+		return
+	}
+	f62, err := pos.SealKeys(s.terminal.TMK, fresh)
+	if err == nil {
+		var mac *keys.AESCMAC
+		if mac, err = keys.CMAC(fresh.MAC); err == nil {
+			s.mu.Lock()
+			s.keys = &workingKeys{fresh.PIN, mac}
+			s.mu.Unlock()
+			h.replyWith(c, hdr, m, answer{code: "00"}, nil, func(r *iso8583.Message) { r.SetBytes(62, f62) })
+			h.cfg.Log.Info("terminal signed in", "terminal", s.terminal.ID, "merchant", s.terminal.Merchant)
+			return
+		}
+	}
+	h.cfg.Log.Error("working keys can't be sealed", "terminal", s.terminal.ID, "err", err)
+	h.reply(c, hdr, m, answer{code: "96"}, nil)
+}
+
+func (h *Host) makeKeys() (pos.WorkingKeys, error) {
+	var k pos.WorkingKeys
+	for _, to := range []*pay.Secret{&k.PIN, &k.MAC, &k.Track} {
+		b := make([]byte, 16)
+		if _, err := io.ReadFull(h.env.Rand(), b); err != nil {
+			return k, err
+		}
+		*to = pay.NewSecret(b)
+	}
+	return k, nil
+}
+
+func (h *Host) reply(c *link.Conn, hdr pos.Header, m *iso8583.Message, a answer, mac iso8583.MAC) {
+	h.replyWith(c, hdr, m, a, mac, nil)
+}
+
+// replyWith answers m: the echo of its keys, the host's clock (the terminal
+// sets its own by it), the code, and what more adds.
+func (h *Host) replyWith(c *link.Conn, hdr pos.Header, m *iso8583.Message, a answer, mac iso8583.MAC, more func(*iso8583.Message)) {
+	r := iso8583.NewMessage()
+	r.ResponseTo(m, 3, 4, 11, 25, 41, 42, 49, 60)
+	local := h.env.Now().In(h.cfg.Location)
+	r.Set(12, local.Format("150405"))
+	r.Set(13, local.Format("0102"))
+	r.Set(32, h.cfg.AcquirerID)
+	r.Set(39, a.code)
+	if a.rrn != "" {
+		r.Set(37, a.rrn)
+	}
+	if a.auth != "" {
+		r.Set(38, a.auth)
+	}
+	if len(a.issuer) > 0 {
+		r.SetBytes(55, a.issuer)
+	}
+	if more != nil {
+		more(r)
+	}
+	out, err := pos.Encode(nil, hdr.Reply(), r, mac)
+	if err != nil {
+		h.cfg.Log.Error("answer can't be packed", "mti", r.MTI(), "err", err)
+		return
+	}
+	if err := c.Send(out); err != nil && !errors.Is(err, link.ErrDown) {
+		h.cfg.Log.Warn("answer not sent", "mti", r.MTI(), "stan", m.Get(11), "err", err)
+	}
+}

@@ -1,0 +1,211 @@
+// Package host is the acquirer's flow: it takes a terminal's message from the
+// gateway, admits it to the books, asks the scheme, settles, and answers. It
+// owns no rule of the books (acquirer/book) and no state of a payment
+// (acquirer/payment); it decides what happens next.
+//
+//	receive → admit (durable) → scheme → settle + postings (durable) → reply
+//
+// Two tasks run beside the messages: the committer, which gathers operations
+// into one durable write, and the resolver, which finishes what a crash or a
+// lost answer left open.
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"huika/acquirer/book"
+	"huika/iso8583/link"
+	"huika/keys"
+	"huika/pay"
+	"huika/rt"
+)
+
+// Terminal is one terminal as the acquirer knows it.
+type Terminal struct {
+	ID       pay.TerminalID
+	Merchant pay.MerchantID
+	TMK      pay.Secret // AES-128 terminal master key; wraps the working keys
+}
+
+// Identity is who a connection's certificate says it is.
+type Identity struct {
+	Terminal pay.TerminalID
+	Merchant pay.MerchantID
+}
+
+// Config is what a host is made of.
+type Config struct {
+	Store     book.Store
+	Lanes     int
+	Epoch     uint64 // lease number of this owner of the lanes
+	Terminals []Terminal
+	Schemes   []SchemeConfig
+	// AcquirerID is F32 towards the schemes: up to 11 digits.
+	AcquirerID string
+	Sealer     pay.Sealer
+	// FingerprintKey keys the digest that tells a repeated message from another one with the same key: 16 bytes.
+	FingerprintKey pay.Secret
+	// Identify reads who is at the other end. nil: the connection has no
+	// certificate (the simulation), and the message's own F41 and F42 count.
+	Identify func(net.Conn) (Identity, error)
+	Location *time.Location // for F12 and F13
+	Timeouts Timeouts
+	Limits   Limits
+	Log      *slog.Logger
+	// Fatal ends the process: durability can't be promised any more.
+	Fatal func(error)
+}
+
+// Timeouts are the host's share of the nested waits: issuer < scheme < host < terminal.
+type Timeouts struct {
+	Scheme      time.Duration // for one answer of a scheme
+	Idle        time.Duration // a terminal connection without a message
+	RetryPause  time.Duration // first pause between tries of a reversal
+	RetryCeil   time.Duration // longest pause; the count has no end
+	CommitPause time.Duration // between tries of a settlement that was not applied
+}
+
+// Limits bound what a host takes on.
+type Limits struct {
+	Connections int // terminals connected at once
+	CommitQueue int // operations waiting for the committer; beyond it the terminal is told to try again
+	BatchOps    int // operations in one durable write
+}
+
+func (c *Config) defaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Timeouts.Scheme, 30*time.Second)
+	def(&c.Timeouts.Idle, 10*time.Minute)
+	def(&c.Timeouts.RetryPause, 200*time.Millisecond)
+	def(&c.Timeouts.RetryCeil, 30*time.Second)
+	def(&c.Timeouts.CommitPause, 50*time.Millisecond)
+	lim := func(n *int, v int) {
+		if *n <= 0 {
+			*n = v
+		}
+	}
+	lim(&c.Limits.Connections, 10_000)
+	lim(&c.Limits.CommitQueue, 4096)
+	lim(&c.Limits.BatchOps, 512)
+	lim(&c.Lanes, book.DefaultLanes)
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Epoch == 0 {
+		c.Epoch = 1
+	}
+}
+
+// Host is one running acquirer host.
+type Host struct {
+	env      rt.Env
+	cfg      Config
+	schemes  []*scheme
+	commit   *committer
+	resolver *resolver
+	flight   flight
+	finger   *keys.AESCMAC
+	Stats    Stats
+
+	mu        sync.Mutex
+	terminals map[pay.TerminalID]*session
+	stan      pay.STAN
+}
+
+// New checks the configuration and makes a host that does nothing until Run.
+func New(env rt.Env, cfg Config) (*Host, error) {
+	cfg.defaults()
+	switch {
+	case cfg.Store == nil:
+		return nil, errors.New("host: no store")
+	case cfg.Sealer == nil:
+		return nil, errors.New("host: no sealer for card numbers")
+	case cfg.Fatal == nil:
+		return nil, errors.New("host: no Fatal: a broken store must be able to end the process")
+	case len(cfg.AcquirerID) == 0 || len(cfg.AcquirerID) > 11:
+		return nil, fmt.Errorf("host: acquirer id %q: want 1 to 11 digits", cfg.AcquirerID)
+	}
+	finger, err := keys.CMAC(cfg.FingerprintKey)
+	if err != nil {
+		return nil, fmt.Errorf("host: fingerprint key: %w", err)
+	}
+	h := &Host{env: env, cfg: cfg, finger: finger, terminals: map[pay.TerminalID]*session{}}
+	for _, t := range cfg.Terminals {
+		if _, twice := h.terminals[t.ID]; twice {
+			return nil, fmt.Errorf("host: terminal %s stands twice in the configuration", t.ID)
+		}
+		h.terminals[t.ID] = &session{terminal: t}
+	}
+	if h.stan, err = firstSTAN(env); err != nil {
+		return nil, err
+	}
+	h.flight.env = env
+	h.commit = newCommitter(h)
+	h.resolver = newResolver(h)
+	for _, sc := range cfg.Schemes {
+		s, err := newScheme(h, sc)
+		if err != nil {
+			return nil, err
+		}
+		h.schemes = append(h.schemes, s)
+	}
+	return h, nil
+}
+
+// Run starts the host's tasks and serves terminals on ln until ctx ends. What an earlier life left open is being finished while new
+// payments are taken: the two meet on the payment's key.
+func (h *Host) Run(ctx context.Context, ln net.Listener) error {
+	h.commit.start(ctx)
+	for _, s := range h.schemes {
+		h.env.Go("host scheme "+s.cfg.Name, func() {
+			if err := s.client.Run(ctx); ctx.Err() == nil {
+				h.cfg.Log.Error("scheme link ended", "scheme", s.cfg.Name, "err", err)
+			}
+		})
+	}
+	h.env.Go("host resolver", func() { h.resolver.run(ctx) })
+	return link.Serve(ctx, h.env, ln, link.ServerOptions{
+		MaxConns: h.cfg.Limits.Connections, IdleTimeout: h.cfg.Timeouts.Idle, Handle: h.receive,
+	})
+}
+
+// Up reports whether every scheme link is signed on.
+func (h *Host) Up() bool {
+	for _, s := range h.schemes {
+		if !s.client.Up() {
+			return false
+		}
+	}
+	return true
+}
+
+// firstSTAN begins somewhere in the range, so that two lives of a host in the
+// same second do not use the same numbers towards a scheme.
+func firstSTAN(env rt.Env) (pay.STAN, error) {
+	n, err := rand.Int(env.Rand(), stanRange)
+	if err != nil {
+		return 0, fmt.Errorf("host: %w", err)
+	}
+	return pay.STAN(n.Uint64()), nil
+}
+
+func (h *Host) nextSTAN() pay.STAN {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stan = h.stan.Next()
+	return h.stan
+}

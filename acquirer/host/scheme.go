@@ -1,0 +1,198 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"huika/acquirer/payment"
+	"huika/iso8583"
+	"huika/iso8583/cup"
+	"huika/iso8583/link"
+	"huika/keys"
+	"huika/pay"
+)
+
+// SchemeConfig is one scheme connection.
+type SchemeConfig struct {
+	Name     string
+	Prefixes []string // card number prefixes; the longest match over all schemes wins
+	Dial     func(ctx context.Context) (net.Conn, error)
+	ZPK      pay.Secret // zone PIN key, 16-byte TDES
+	MACKey   pay.Secret // F128, AES-128
+	Window   int        // calls in flight at once
+}
+
+// DefaultWindow is the number of calls in flight on one scheme connection.
+const DefaultWindow = 1024
+
+type scheme struct {
+	h      *Host
+	cfg    SchemeConfig
+	mac    iso8583.MAC
+	client *link.Client
+}
+
+// errNotAsked says that the scheme provably never heard of the message.
+var errNotAsked = errors.New("scheme was not asked")
+
+func newScheme(h *Host, cfg SchemeConfig) (*scheme, error) {
+	if cfg.Window <= 0 {
+		cfg.Window = DefaultWindow
+	}
+	mac, err := keys.CMAC(cfg.MACKey)
+	if err != nil {
+		return nil, fmt.Errorf("host: scheme %s: MAC key: %w", cfg.Name, err)
+	}
+	s := &scheme{h: h, cfg: cfg, mac: mac}
+	s.client = link.NewClient(h.env, link.ClientOptions{
+		Name: cfg.Name, Dial: cfg.Dial, OnUp: s.signOn, OnDown: s.down,
+		Mux: link.MuxOptions{Window: cfg.Window, Classify: cup.Classify, Late: func([]byte) { h.Stats.Late.Add(1) }},
+	})
+	return s, nil
+}
+
+// route is the scheme of a card number, or nil. The longest prefix wins.
+func (h *Host) route(pan pay.PAN) *scheme {
+	var best *scheme
+	length := -1
+	for _, s := range h.schemes {
+		for _, p := range s.cfg.Prefixes {
+			if len(p) > length && strings.HasPrefix(pan.Reveal(), p) {
+				best, length = s, len(p)
+			}
+		}
+	}
+	return best
+}
+
+func (h *Host) schemeNamed(name string) *scheme {
+	for _, s := range h.schemes {
+		if s.cfg.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// schemeTime is F7: MMDDhhmmss in UTC.
+func schemeTime(t time.Time) string { return t.UTC().Format("0102150405") }
+
+func (s *scheme) down(err error, pause time.Duration) {
+	s.h.cfg.Log.Warn("scheme link is down", "scheme", s.cfg.Name, "err", err, "next_try_ms", pause.Milliseconds())
+}
+
+func (s *scheme) signOn(ctx context.Context, m *link.Mux) error {
+	msg := iso8583.NewMessage()
+	msg.SetMTI("0800")
+	msg.Set(7, schemeTime(s.h.env.Now()))
+	msg.Set(11, s.h.nextSTAN().String())
+	msg.Set(32, s.h.cfg.AcquirerID)
+	msg.Set(70, "001")
+	ctx, cancel := s.h.env.WithTimeout(ctx, s.h.cfg.Timeouts.Scheme)
+	defer cancel()
+	reply, err := s.exchange(ctx, m.Call, msg)
+	if err != nil {
+		return fmt.Errorf("sign-on: %w", err)
+	}
+	if code := reply.Get(39); code != "00" {
+		return fmt.Errorf("sign-on refused with %s", code)
+	}
+	return nil
+}
+
+type caller func(ctx context.Context, key string, frame []byte) ([]byte, error)
+
+// exchange sends a request and reads its answer, MAC checked.
+func (s *scheme) exchange(ctx context.Context, call caller, msg *iso8583.Message) (*iso8583.Message, error) {
+	frame, err := cup.Encode(nil, msg, s.mac)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotAsked, err)
+	}
+	defer clear(frame)
+	got, err := call(ctx, cup.Key(msg), frame)
+	if err != nil {
+		if !link.MaybeSent(err) {
+			err = fmt.Errorf("%w: %w", errNotAsked, err)
+		}
+		return nil, err
+	}
+	if err := cup.CheckMAC(got, s.mac); err != nil {
+		return nil, err
+	}
+	reply := iso8583.NewMessage()
+	if err := cup.Decode(got, reply); err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+// ask sends a sale. errNotAsked means that nothing can have been debited; any
+// other error leaves that open.
+func (s *scheme) ask(ctx context.Context, p payment.Payment, in *iso8583.Message, pan pay.PAN, pin []byte) (*iso8583.Message, error) {
+	msg := iso8583.NewMessage()
+	defer msg.Reset()
+	msg.SetMTI("0200")
+	msg.Set(2, pan.Reveal())
+	msg.Set(3, in.Get(3))
+	s.common(msg, p)
+	for _, f := range []int{14, 22, 23, 25, 35} {
+		if in.Has(f) {
+			msg.Set(f, in.Get(f))
+		}
+	}
+	msg.SetBytes(55, in.Bytes(55))
+	if pin != nil {
+		msg.SetBytes(52, pin)
+		msg.Set(53, in.Get(53))
+	}
+	ctx, cancel := s.h.env.WithTimeout(ctx, s.h.cfg.Timeouts.Scheme)
+	defer cancel()
+	return s.exchange(ctx, s.client.Call, msg)
+}
+
+// common sets what a sale and its reversal share.
+func (s *scheme) common(msg *iso8583.Message, p payment.Payment) {
+	local := p.Admitted.In(s.h.cfg.Location)
+	msg.Set(4, fmt.Sprintf("%012d", p.Amount.Minor))
+	msg.Set(7, p.SchemeTime)
+	msg.Set(11, p.SchemeSTAN.String())
+	msg.Set(12, local.Format("150405"))
+	msg.Set(13, local.Format("0102"))
+	msg.Set(32, s.h.cfg.AcquirerID)
+	msg.Set(37, string(p.RRN))
+	msg.Set(41, string(p.Key.Terminal))
+	msg.Set(42, string(p.Key.Merchant))
+	msg.Set(49, p.Amount.Currency.Numeric())
+}
+
+// reverse sends one 0420 and returns its response code. F90 names the
+// original, so that any number of tries is one reversal.
+func (s *scheme) reverse(ctx context.Context, p payment.Payment) (string, error) {
+	digits, err := s.h.cfg.Sealer.Open(p.SealedPAN, payment.PANContext(p.Key))
+	if err != nil {
+		return "", fmt.Errorf("card number of payment %s: %w", p.ID, err)
+	}
+	defer clear(digits)
+	msg := iso8583.NewMessage()
+	defer msg.Reset()
+	msg.SetMTI("0420")
+	msg.Set(2, string(digits))
+	msg.Set(3, "000000")
+	s.common(msg, p)
+	msg.Set(7, schemeTime(s.h.env.Now()))
+	msg.Set(11, s.h.nextSTAN().String())
+	msg.Set(22, p.Entry)
+	msg.Set(39, p.ReversalReason)
+	msg.Set(90, cup.Original{MTI: "0200", STAN: p.SchemeSTAN.String(), Transmission: p.SchemeTime, Acquirer: s.h.cfg.AcquirerID}.String())
+	ctx, cancel := s.h.env.WithTimeout(ctx, s.h.cfg.Timeouts.Scheme)
+	defer cancel()
+	reply, err := s.exchange(ctx, s.client.Call, msg)
+	if err != nil {
+		return "", err
+	}
+	return reply.Get(39), nil
+}
