@@ -77,11 +77,28 @@ type Result struct {
 }
 
 // LaneResult is one lane's end: either Err, and nothing is known to have been
-// applied, or one Result for each operation.
+// applied, or one Result for each operation. Heads are the chain ends that the
+// batch moved, in no order: HeadKeeper keeps them outside the store.
 type LaneResult struct {
 	Lane    Lane
 	Results []Result
+	Heads   []MerchantHead
 	Err     error
+}
+
+// MerchantHead is where one merchant's chain ends.
+type MerchantHead struct {
+	Merchant pay.MerchantID
+	Head
+}
+
+// HeadKeeper remembers chain ends outside the store, so that a history that is
+// cut or rewritten as a whole shows. It is told after the commit: what it
+// holds may lag behind the store by the last writes before a crash, never run
+// ahead of it.
+type HeadKeeper interface {
+	// Keep remembers newer ends.
+	Keep(heads []MerchantHead) error
 }
 
 // Errors that Apply and LaneResult carry.

@@ -99,6 +99,7 @@ func (c *committer) write(ctx context.Context, jobs []commitJob) {
 		// Every operation may be applied twice: the second time tells what became of the first.
 		results, err = c.h.cfg.Store.Apply(ctx, batches)
 	}
+	c.keepHeads(results)
 	c.h.Stats.Commits.Add(1)
 	c.h.Stats.CommitOps.Add(uint64(len(jobs)))
 	if errors.Is(err, book.ErrBroken) {
@@ -113,6 +114,24 @@ func (c *committer) write(ctx context.Context, jobs []commitJob) {
 			}
 		}
 		job.done.Set(end)
+	}
+}
+
+// keepHeads tells the keeper where the chains end now. Its failure does not
+// undo what is durable; it is said, and the next verification lags.
+func (c *committer) keepHeads(results []book.LaneResult) {
+	if c.h.cfg.Heads == nil {
+		return
+	}
+	var heads []book.MerchantHead
+	for _, r := range results {
+		heads = append(heads, r.Heads...)
+	}
+	if len(heads) == 0 {
+		return
+	}
+	if err := c.h.cfg.Heads.Keep(heads); err != nil {
+		c.h.cfg.Log.Error("chain heads not kept outside the books", "err", err)
 	}
 }
 

@@ -43,6 +43,7 @@ type Identity struct {
 // Config is what a host is made of.
 type Config struct {
 	Store     book.Store
+	Heads     book.HeadKeeper // may be nil
 	Lanes     int
 	Epoch     uint64 // lease number of this owner of the lanes
 	Terminals []Terminal

@@ -59,7 +59,11 @@ func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.Lan
 		}
 		s.epochs[b.Lane] = b.Epoch
 		for _, op := range b.Ops {
+			before := s.head(op.Key.Merchant)
 			out[i].Results = append(out[i].Results, s.apply(b.Lane, op))
+			if after := s.head(op.Key.Merchant); after != before {
+				out[i].Heads = append(out[i].Heads, book.MerchantHead{Merchant: op.Key.Merchant, Head: after})
+			}
 		}
 	}
 	return out, nil
@@ -78,13 +82,18 @@ func (s *Store) apply(lane book.Lane, op book.Op) book.Result {
 			c = &chain{lane: lane}
 			s.chains[op.Key.Merchant] = c
 		}
-		var head book.Head
-		if n := len(c.rows); n > 0 {
-			head = book.Head{Seq: c.rows[n-1].Seq, Hash: c.rows[n-1].Hash}
-		}
-		c.rows = append(c.rows, book.Chain(lane, op.Key, p, op.At, head))
+		c.rows = append(c.rows, book.Chain(lane, op.Key, p, op.At, s.head(op.Key.Merchant)))
 	}
 	return res
+}
+
+func (s *Store) head(m pay.MerchantID) book.Head {
+	c := s.chains[m]
+	if c == nil || len(c.rows) == 0 {
+		return book.Head{}
+	}
+	last := c.rows[len(c.rows)-1]
+	return book.Head{Seq: last.Seq, Hash: last.Hash}
 }
 
 func (s *Store) keys(keep func(payment.Key) bool) []payment.Key {

@@ -112,37 +112,40 @@ func (b *batch) lane(in book.LaneBatch, out *book.LaneResult) error {
 		}
 	}
 	for _, op := range in.Ops {
-		res, err := b.op(in.Lane, op)
+		res, moved, err := b.op(in.Lane, op)
 		if err != nil {
 			return err
 		}
 		out.Results = append(out.Results, res)
+		if moved {
+			out.Heads = append(out.Heads, book.MerchantHead{Merchant: op.Key.Merchant, Head: b.heads[op.Key.Merchant]})
+		}
 	}
 	return nil
 }
 
-func (b *batch) op(lane book.Lane, op book.Op) (book.Result, error) {
+func (b *batch) op(lane book.Lane, op book.Op) (res book.Result, moved bool, err error) {
 	k := op.Key
 	row, err := scan(b.stmt(b.stmts.find).QueryRowContext(b.ctx, lane, k.Merchant, k.Terminal, k.Batch, k.STAN, k.Kind))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return book.Result{}, err
+		return res, false, err
 	}
 	res, postings := book.Decide(row, op)
 	if res.Status != book.Applied {
-		return res, nil
+		return res, false, nil
 	}
 	p := res.Payment
 	if _, err := b.stmt(b.stmts.put).ExecContext(b.ctx, lane, k.Merchant, k.Terminal, k.Batch, k.STAN, k.Kind, p.ID, p.State, p.Fingerprint[:],
 		p.Amount.Minor, p.Amount.Currency, p.SealedPAN, p.MaskedPAN, p.RRN, p.Entry, p.CVM, p.Scheme, p.SchemeSTAN, p.SchemeTime,
 		p.Admitted.UnixMilli(), p.Updated.UnixMilli(), p.Response, p.AuthCode, p.ReversalReason); err != nil {
-		return book.Result{}, err
+		return res, false, err
 	}
 	for _, posting := range postings {
 		if err := b.post(lane, op, posting); err != nil {
-			return book.Result{}, err
+			return res, false, err
 		}
 	}
-	return res, nil
+	return res, len(postings) > 0, nil
 }
 
 func (b *batch) post(lane book.Lane, op book.Op, p book.Posting) error {

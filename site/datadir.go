@@ -1,0 +1,148 @@
+package site
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"huika/pay"
+)
+
+// ErrData is wrapped by errors about the data directory.
+var ErrData = errors.New("data directory")
+
+// openData makes the directory on first use and checks its stamp afterwards:
+// what was demo never becomes live, nor the other way round.
+func openData(dir string, mode Mode) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%w: %w", ErrData, err)
+	}
+	stamp := filepath.Join(dir, "mode")
+	have, err := os.ReadFile(stamp)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return writeDurable(stamp, []byte(mode))
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrData, err)
+	case Mode(have) != mode:
+		return fmt.Errorf("%w: %s belongs to mode %s and can't be used in mode %s: choose another with --data", ErrData, dir, have, mode)
+	}
+	return nil
+}
+
+// writeDurable writes a file whole or not at all: temporary name, sync, rename, sync of the folder.
+func writeDurable(path string, content []byte) error {
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrData, err)
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrData, path, err)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Secrets are the keys of one installation. In production each would live in
+// a key store of its own; here they are files of the data directory, readable
+// by its owner only, until the key store of package keys takes them over.
+type Secrets struct {
+	Seal        pay.Secret // AES-256: card numbers at rest (acquirer)
+	Terminal    pay.Secret // AES-256: the terminal's journal and receipts
+	Trace       pay.Secret // AES-256: whole traces
+	Fingerprint pay.Secret // AES-128: digest of a message
+	Heads       pay.Secret // AES-128: MAC of the chain heads kept outside the books
+	TMK         pay.Secret // AES-128: terminal master key
+	AcquirerZPK pay.Secret // TDES, host and scheme
+	AcquirerMAC pay.Secret // AES-128, host and scheme
+	IssuerZPK   pay.Secret // TDES, scheme and issuer
+	IssuerMAC   pay.Secret // AES-128, scheme and issuer
+	Pairing     pay.Secret // 16 bytes: proves that a browser was paired with this terminal
+}
+
+type secretRow struct {
+	name string
+	size int
+	to   *pay.Secret
+}
+
+func (s *Secrets) rows() []secretRow {
+	return []secretRow{
+		{"seal", 32, &s.Seal}, {"terminal", 32, &s.Terminal}, {"trace", 32, &s.Trace}, {"fingerprint", 16, &s.Fingerprint},
+		{"heads", 16, &s.Heads}, {"tmk", 16, &s.TMK}, {"acquirer_zpk", 16, &s.AcquirerZPK}, {"acquirer_mac", 16, &s.AcquirerMAC},
+		{"issuer_zpk", 16, &s.IssuerZPK}, {"issuer_mac", 16, &s.IssuerMAC}, {"pairing", 16, &s.Pairing},
+	}
+}
+
+// NewSecrets draws a fresh set.
+func NewSecrets(rand io.Reader) (Secrets, error) {
+	var s Secrets
+	for _, r := range s.rows() {
+		b := make([]byte, r.size)
+		if _, err := io.ReadFull(rand, b); err != nil {
+			return s, fmt.Errorf("keys: %w", err)
+		}
+		*r.to = pay.NewSecret(b)
+	}
+	return s, nil
+}
+
+// loadSecrets reads keys.json of the data directory, or makes it.
+func loadSecrets(dir string, rand io.Reader) (Secrets, error) {
+	path := filepath.Join(dir, "keys.json")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s, err := NewSecrets(rand)
+		if err != nil {
+			return s, err
+		}
+		return s, saveSecrets(path, s)
+	}
+	var s Secrets
+	if err != nil {
+		return s, fmt.Errorf("%w: %w", ErrData, err)
+	}
+	var m map[string][]byte
+	if err := json.Unmarshal(text, &m); err != nil {
+		return s, fmt.Errorf("%w: %s is damaged; restore it from a backup: without it nothing sealed can be opened", ErrData, path)
+	}
+	for _, r := range s.rows() {
+		if len(m[r.name]) != r.size {
+			return s, fmt.Errorf("%w: %s: key %s is missing or has a wrong length", ErrData, path, r.name)
+		}
+		*r.to = pay.NewSecret(m[r.name])
+	}
+	return s, nil
+}
+
+func saveSecrets(path string, s Secrets) error {
+	m := map[string][]byte{}
+	for _, r := range s.rows() {
+		m[r.name] = r.to.Reveal()
+	}
+	text, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return err
+	}
+	return writeDurable(path, text)
+}
