@@ -61,6 +61,8 @@ type Indicators struct {
 
 // Terminal is the terminal's own data that kernels need.
 type Terminal struct {
+	AcquirerID         string // 9F01, up to 11 digits
+	EntryMode          byte   // 9F39, POS entry mode
 	Country            uint16 // 9F1A, ISO 3166 numeric
 	Type               byte   // 9F35
 	Capabilities       [3]byte
@@ -87,6 +89,7 @@ type Input struct {
 	Transaction Transaction
 	AID         []byte // ADF name that was selected
 	Kernel      KernelID
+	Version     uint16 // application version (9F09) that the kernel was registered under; 0: any
 	FCI         []byte // response of the final SELECT, without status word
 	FCIStatus   uint16
 	Indicators  Indicators

@@ -11,19 +11,32 @@ import (
 
 // Secret is key material, a PIN or track data. It prints as "[secret]" in
 // every form; Reveal gives the bytes, Wipe clears them.
-type Secret struct{ b []byte }
+// Like PAN it holds a pointer, so that no printed struct shows it: a pointer to
+// a pointer, because fmt follows one pointer to a slice under a wrong verb.
+type Secret struct {
+	b **[]byte
+	_ [0]func()
+}
 
 // NewSecret takes ownership of b.
-func NewSecret(b []byte) Secret { return Secret{b} }
+func NewSecret(b []byte) Secret {
+	p := &b
+	return Secret{b: &p}
+}
 
 // Reveal is the content itself, not a copy.
-func (s Secret) Reveal() []byte { return s.b }
+func (s Secret) Reveal() []byte {
+	if s.b == nil {
+		return nil
+	}
+	return **s.b
+}
 
 // Len is the length of the content in bytes.
-func (s Secret) Len() int { return len(s.b) }
+func (s Secret) Len() int { return len(s.Reveal()) }
 
 // Wipe overwrites the content with zeros.
-func (s Secret) Wipe() { clear(s.b) }
+func (s Secret) Wipe() { clear(s.Reveal()) }
 
 const redacted = "[secret]"
 

@@ -154,6 +154,13 @@ func (p *pki) client(role, peer string, now time.Time) (*tls.Config, error) {
 
 // identify reads terminal and merchant from a terminal's certificate.
 func identify(c net.Conn) (host.Identity, error) {
+	for {
+		w, wrapped := c.(interface{ NetConn() net.Conn })
+		if _, is := c.(*tls.Conn); is || !wrapped {
+			break
+		}
+		c = w.NetConn()
+	}
 	t, ok := c.(*tls.Conn)
 	if !ok {
 		return host.Identity{}, errors.New("not a TLS connection")

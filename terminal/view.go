@@ -67,7 +67,8 @@ type PaymentView struct {
 	Started     time.Time     `json:"started"`
 	Until       time.Time     `json:"until"` // when this phase ends by itself
 	Cancellable bool          `json:"cancellable"`
-	UI          *UIView       `json:"ui,omitempty"` // newest user-interface request
+	Notice      string        `json:"notice,omitempty"` // a reason word to show beside the phase: "wrong_pin", "reader_unplugged"
+	UI          *UIView       `json:"ui,omitempty"`     // newest user-interface request
 	PIN         *PINView      `json:"pin,omitempty"`
 	Result      *Result       `json:"result,omitempty"`
 	Trace       []TraceRow    `json:"trace,omitempty"`

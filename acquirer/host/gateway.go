@@ -34,6 +34,14 @@ func (s *session) working() *workingKeys {
 	return s.keys
 }
 
+// code is the MAC of an answer, nil before the first sign-in.
+func (w *workingKeys) code() iso8583.MAC {
+	if w == nil {
+		return nil
+	}
+	return w.mac
+}
+
 // answer is what a terminal is told: a response code and, where there is one,
 // the payment's data.
 type answer struct {
@@ -65,7 +73,7 @@ func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 	case "0800":
 		h.signIn(c, hdr, m, s)
 	case "0820":
-		h.reply(c, hdr, m, answer{code: "00"}, nil) // echo and sign-out change nothing here
+		h.reply(c, hdr, m, answer{code: "00"}, s.working().code()) // echo and sign-out change nothing here
 	case "0200", "0400":
 		w := s.working()
 		if w == nil || pos.CheckMAC(frame, w.mac) != nil {
@@ -79,7 +87,7 @@ func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 		}
 	default:
 		h.refuse(c, "message type "+mti, nil)
-		h.reply(c, hdr, m, answer{code: "12"}, nil)
+		h.reply(c, hdr, m, answer{code: "12"}, s.working().code())
 	}
 }
 

@@ -1,0 +1,5 @@
+package main
+
+type simCmd struct{}
+
+func (s *simCmd) Run() error { return usageError{"the simulation is not wired yet"} }

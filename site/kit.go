@@ -1,0 +1,119 @@
+package site
+
+import (
+	"log/slog"
+	"time"
+
+	"huika/acquirer/book"
+	"huika/acquirer/host"
+	"huika/card/perso"
+	"huika/nfc"
+	"huika/pay"
+	"huika/rt"
+	"huika/terminal"
+	"huika/terminal/journal"
+	"huika/world/issuer"
+	"huika/world/scheme"
+)
+
+// Kit is what the parts of one installation share. Each of its methods builds
+// one part over the stores and addresses it is given: files and sockets in the
+// program, memory and a simulated network in sim.
+type Kit struct {
+	Env     rt.Env
+	Config  Config
+	Secrets Secrets
+	Cards   *perso.Issuer
+	Wire    Wire
+	Log     *slog.Logger
+	// At is told of durable writes; nil: nobody listens.
+	At Boundary
+	// Fatal ends the process: a store is broken.
+	Fatal func(error)
+	// PIN gives a profile's PIN; nil: Config.World.PIN for all.
+	PIN func(profile string) string
+}
+
+// SchemeName is the one scheme that the demonstration has.
+const SchemeName = "unionpay"
+
+// Issuer builds the card issuer's stand-in.
+func (k Kit) Issuer(store issuer.Store) (*issuer.Issuer, error) {
+	if k.At != nil {
+		store = boundIssuer{store, k.At}
+	}
+	pin := k.PIN
+	if pin == nil {
+		pin = func(string) string { return k.Config.World.PIN }
+	}
+	return issuer.New(k.Env, issuer.Config{
+		Accounts: k.Cards.Accounts(pin), IMK: k.Cards.IMK(), ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC,
+		Store: store, Log: k.Log.With("part", "issuer"),
+	})
+}
+
+// Scheme builds the card scheme's stand-in; issuerAddr is where its issuer listens.
+func (k Kit) Scheme(store scheme.Store, issuerAddr func() string) (*scheme.Scheme, error) {
+	return scheme.New(k.Env, scheme.Config{
+		Acquirers: []scheme.Acquirer{{ID: k.Config.Acquirer.ID, Zone: scheme.Zone{ZPK: k.Secrets.AcquirerZPK, MACKey: k.Secrets.AcquirerMAC}}},
+		Issuers: []scheme.Issuer{{
+			Name: "demo bank", Prefixes: []string{"62"}, Zone: scheme.Zone{ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC},
+			Dial: k.Wire.Dialer(roleScheme, roleIssuer, issuerAddr),
+		}},
+		Store:   store,
+		Timeout: time.Duration(k.Config.Timeouts.Issuer), Log: k.Log.With("part", "scheme"),
+	})
+}
+
+// Host builds the acquirer's host; schemeAddr is where the scheme listens.
+func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemeAddr func() string) (*host.Host, error) {
+	if k.At != nil {
+		store = boundBooks{store, k.At}
+	}
+	sealer, err := pay.NewGCMSealer(k.Secrets.Seal, k.Env.Rand())
+	if err != nil {
+		return nil, err
+	}
+	return host.New(k.Env, host.Config{
+		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes,
+		Terminals: []host.Terminal{{ID: pay.TerminalID(k.Config.Terminal.ID), Merchant: pay.MerchantID(k.Config.Merchant.ID), TMK: k.Secrets.TMK}},
+		Schemes: []host.SchemeConfig{{
+			Name: SchemeName, Prefixes: []string{"62"}, ZPK: k.Secrets.AcquirerZPK, MACKey: k.Secrets.AcquirerMAC,
+			Dial: k.Wire.Dialer(roleHost, roleScheme, schemeAddr),
+		}},
+		AcquirerID: k.Config.Acquirer.ID, Sealer: sealer, FingerprintKey: k.Secrets.Fingerprint, Identify: k.Wire.Identify(),
+		Location: k.Config.Location(), Timeouts: host.Timeouts{Scheme: time.Duration(k.Config.Timeouts.Scheme)},
+		Log: k.Log.With("part", "host"), Fatal: k.Fatal,
+	})
+}
+
+// Terminal builds the POS over a reader; hostAddr is where the acquirer listens.
+func (k Kit) Terminal(reader nfc.Reader, j journal.Store, hostAddr func() string) (*terminal.Terminal, error) {
+	if k.At != nil {
+		j = boundJournal{j, k.At}
+	}
+	c := k.Config
+	sealer, err := pay.NewGCMSealer(k.Secrets.Terminal, k.Env.Rand())
+	if err != nil {
+		return nil, err
+	}
+	keys, err := k.Cards.CAStore()
+	if err != nil {
+		return nil, err
+	}
+	printer, err := c.printer(k.Env)
+	if err != nil {
+		return nil, err
+	}
+	t := c.Timeouts
+	return terminal.New(k.Env, terminal.Config{
+		Mode: string(c.Mode), TerminalID: pay.TerminalID(c.Terminal.ID), MerchantID: pay.MerchantID(c.Merchant.ID),
+		MerchantName: c.Merchant.Name, MerchantCategory: uint16(c.Merchant.Category), Location: c.Location(),
+		Limits: terminal.Limits{CVM: c.Terminal.CVMLimit}, Reader: reader, CAKeys: keys, Journal: j, Sealer: sealer, TMK: k.Secrets.TMK,
+		Dial:    k.Wire.Dialer(roleTerminal(pay.TerminalID(c.Terminal.ID), pay.MerchantID(c.Merchant.ID)), roleHost, hostAddr),
+		Printer: printer,
+		Timeouts: terminal.Timeouts{Present: time.Duration(t.Present), PIN: time.Duration(t.PIN), Host: time.Duration(t.Terminal), Manage: time.Duration(t.Terminal),
+			Connect: min(5*time.Second, time.Duration(t.Terminal))},
+		Log: k.Log.With("part", "terminal"),
+	})
+}

@@ -1,0 +1,362 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"huika/acquirer/book"
+	"huika/acquirer/book/headfile"
+	"huika/acquirer/book/sqlite"
+	"huika/acquirer/host"
+	"huika/card"
+	"huika/card/perso"
+	"huika/nfc"
+	"huika/nfc/memory"
+	"huika/pay"
+	"huika/rt"
+	"huika/terminal"
+	jsqlite "huika/terminal/journal/sqlite"
+	"huika/world/issuer"
+	"huika/world/issuer/filelog"
+	"huika/world/outage"
+	"huika/world/scheme"
+	"huika/world/tray"
+)
+
+// Parts says which parties run in this process.
+type Parts struct {
+	World    bool // scheme and issuer stand-ins, demo only
+	Acquirer bool
+	Terminal bool
+	Web      bool // the terminal's page and, in demo, the card tray
+}
+
+// Everything is `huika demo`.
+var Everything = Parts{World: true, Acquirer: true, Terminal: true, Web: true}
+
+// System is a running installation on real files and sockets.
+type System struct {
+	Kit      Kit
+	Host     *host.Host
+	Scheme   *scheme.Scheme
+	Issuer   *issuer.Issuer
+	Terminal *terminal.Terminal
+	Field    *memory.Field // the memory reader's field; nil with PC/SC
+	Desk     *tray.Desk    // nil with PC/SC or in live
+	Books    book.Store
+
+	POSURL  string // with the pairing token
+	TrayURL string
+
+	hostAddr, schemeAddr, issuerAddr, metricsAddr string
+	hostFaults                                    outage.Switch
+	answers                                       lossy
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+	mu     sync.Mutex
+	fatal  error
+	close  []func() error
+}
+
+// Open prepares the data directory, builds the parts and starts them. What it
+// started ends with Close.
+func Open(env rt.Env, cfg Config, parts Parts, log *slog.Logger) (*System, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if cfg.Mode == Live && parts.World {
+		return nil, fmt.Errorf("%w: mode: live has no stand-ins: connect a scheme instead", ErrConfig)
+	}
+	s := &System{hostAddr: cfg.Acquirer.Listen, schemeAddr: cfg.World.Scheme, issuerAddr: cfg.World.Issuer}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.open(env, cfg, parts, log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *System) open(env rt.Env, cfg Config, parts Parts, log *slog.Logger) error {
+	kit, err := OpenKit(env, cfg, log)
+	if err != nil {
+		return err
+	}
+	s.Kit = kit
+	s.Kit.Fatal = s.fail
+	s.Kit.At = crashFromEnv()
+	for _, step := range []struct {
+		on bool
+		f  func() error
+	}{{parts.World, s.openWorld}, {parts.Acquirer, s.openHost}, {parts.Terminal, s.openTerminal}, {parts.Web, s.openWeb}} {
+		if step.on {
+			if err := step.f(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// OpenKit reads or makes everything that an installation keeps for all parts.
+// Processes that start together take turns.
+func OpenKit(env rt.Env, cfg Config, log *slog.Logger) (Kit, error) {
+	k := Kit{Env: env, Config: cfg, Log: log}
+	if err := openData(cfg.Data, cfg.Mode); err != nil {
+		return k, err
+	}
+	unlock, err := lock(cfg.path("lock"))
+	if err != nil {
+		return k, err
+	}
+	defer unlock()
+	if k.Secrets, err = loadSecrets(cfg.Data, env.Rand()); err != nil {
+		return k, err
+	}
+	pki, err := loadPKI(cfg.Data, env.Now())
+	if err != nil {
+		return k, err
+	}
+	if cfg.Mode == Live {
+		if err := refuseDemo(pki.ca); err != nil {
+			return k, err
+		}
+	}
+	k.Wire = secure{env, pki}
+	dir := cfg.path("cards")
+	if k.Cards, err = perso.Load(dir); errors.Is(err, fs.ErrNotExist) {
+		log.Info("making the demo issuer's keys", "dir", dir)
+		if k.Cards, err = perso.Generate(env.Rand(), env.Now()); err == nil {
+			err = k.Cards.Save(dir)
+		}
+	}
+	return k, err
+}
+
+func lock(path string) (func(), error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrData, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: lock: %w", ErrData, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil // closing is what frees the lock; it held no data
+}
+
+// HostAddr is where terminals connect.
+func (s *System) HostAddr() string { return s.hostAddr }
+
+// SchemeAddr is where the scheme listens.
+func (s *System) SchemeAddr() string { return s.schemeAddr }
+
+// IssuerAddr is where the issuer listens.
+func (s *System) IssuerAddr() string { return s.issuerAddr }
+
+// MetricsAddr is where /healthz and /metrics of a host that runs alone are served, or "".
+func (s *System) MetricsAddr() string { return s.metricsAddr }
+
+// fail ends the system: something durable can't be relied on any more.
+func (s *System) fail(err error) {
+	s.mu.Lock()
+	if s.fatal == nil {
+		s.fatal = err
+	}
+	s.mu.Unlock()
+	s.Kit.Log.Error("ending: a durable write failed", "err", err)
+	s.cancel()
+}
+
+// Done ends when the system does; Err then tells why.
+func (s *System) Done() <-chan struct{} { return s.ctx.Done() }
+
+// Err is what ended the system by itself, or nil.
+func (s *System) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fatal
+}
+
+func (s *System) onClose(f func() error) { s.close = append(s.close, f) }
+
+// task runs f until the system ends; an error before that ends the system.
+func (s *System) task(name string, f func(ctx context.Context) error) {
+	s.tasks.Add(1)
+	s.Kit.Env.Go(name, func() {
+		defer s.tasks.Done()
+		if err := f(s.ctx); err != nil && s.ctx.Err() == nil {
+			s.fail(fmt.Errorf("%s: %w", name, err))
+		}
+	})
+}
+
+// Close ends every task, waits for it, and frees what the parts held.
+func (s *System) Close() error {
+	s.cancel()
+	s.tasks.Wait()
+	var errs []error
+	for i := len(s.close) - 1; i >= 0; i-- {
+		errs = append(errs, s.close[i]())
+	}
+	s.close = nil
+	return errors.Join(errs...)
+}
+
+func (s *System) listen(role, addr string, bound *string) (net.Listener, error) {
+	ln, err := s.Kit.Wire.Listen(role, addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s can't listen on %s: %w", role, addr, err)
+	}
+	*bound = ln.Addr().String()
+	return ln, nil
+}
+
+func (s *System) openWorld() error {
+	k := s.Kit
+	for _, d := range []string{"issuer", "scheme"} {
+		if err := os.MkdirAll(k.Config.path(d), 0o700); err != nil {
+			return fmt.Errorf("%w: %w", ErrData, err)
+		}
+	}
+	ledger, err := filelog.Open[issuer.Record](k.Config.path("issuer", "ledger.log"))
+	if err != nil {
+		return err
+	}
+	s.onClose(ledger.Close)
+	if s.Issuer, err = k.Issuer(ledger); err != nil {
+		return err
+	}
+	owed, err := filelog.Open[scheme.Record](k.Config.path("scheme", "owed.log"))
+	if err != nil {
+		return err
+	}
+	s.onClose(owed.Close)
+	iln, err := s.listen(roleIssuer, k.Config.World.Issuer, &s.issuerAddr)
+	if err != nil {
+		return err
+	}
+	s.task("issuer", func(ctx context.Context) error { return s.Issuer.Serve(ctx, iln) })
+	if s.Scheme, err = k.Scheme(owed, func() string { return s.issuerAddr }); err != nil {
+		return err
+	}
+	sln, err := s.listen(roleScheme, k.Config.World.Scheme, &s.schemeAddr)
+	if err != nil {
+		return err
+	}
+	s.task("scheme", func(ctx context.Context) error { return s.Scheme.Serve(ctx, sln) })
+	return nil
+}
+
+// Files of the acquirer in the data directory.
+const (
+	booksFile = "books.db"
+	headsFile = "heads"
+)
+
+func (s *System) openHost() error {
+	k := s.Kit
+	dir := k.Config.path("acquirer")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%w: %w", ErrData, err)
+	}
+	books, err := sqlite.Open(s.ctx, filepath.Join(dir, booksFile))
+	if err != nil {
+		return err
+	}
+	s.onClose(books.Close)
+	s.Books = books
+	heads, err := headfile.Open(filepath.Join(dir, headsFile), k.Secrets.Heads)
+	if err != nil {
+		return err
+	}
+	s.onClose(heads.Close)
+	if s.Host, err = k.Host(books, heads, func() string { return s.schemeAddr }); err != nil {
+		return err
+	}
+	ln, err := s.listen(roleHost, k.Config.Acquirer.Listen, &s.hostAddr)
+	if err != nil {
+		return err
+	}
+	ln = s.hostFaults.Listen(s.answers.Listen(ln))
+	s.task("host", func(ctx context.Context) error { return s.Host.Run(ctx, ln) })
+	return s.openMetrics()
+}
+
+func (s *System) openTerminal() error {
+	k := s.Kit
+	dir := k.Config.path("terminal")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%w: %w", ErrData, err)
+	}
+	j, err := jsqlite.Open(s.ctx, filepath.Join(dir, "journal.db"))
+	if err != nil {
+		return err
+	}
+	s.onClose(j.Close)
+	reader, err := s.openReader()
+	if err != nil {
+		return err
+	}
+	s.onClose(reader.Close)
+	if s.Terminal, err = k.Terminal(reader, j, func() string { return s.hostAddr }); err != nil {
+		return err
+	}
+	s.task("terminal", s.Terminal.Run)
+	return nil
+}
+
+func (s *System) openReader() (nfc.Reader, error) {
+	k := s.Kit
+	if k.Config.Terminal.Reader == "pcsc" {
+		return openPCSC(k)
+	}
+	s.Field = memory.New(k.Env)
+	var err error
+	s.Desk, err = tray.New(k.Env, tray.Config{Issuer: k.Cards, Field: s.Field, State: k.CardState})
+	return s.Field, err
+}
+
+// CardState is where the counter of a simulated card is kept. A clone is a
+// chip of its own and has its own.
+func (k Kit) CardState(name string) card.State {
+	return card.FileState(k.Config.path("cards", name+".state"))
+}
+
+// WaitReady waits until the terminal is signed in and the scheme links are up.
+func (s *System) WaitReady(ctx context.Context) error {
+	var seq uint64
+	for {
+		v, n, err := s.Terminal.After(ctx, seq)
+		if err != nil {
+			return fmt.Errorf("the terminal is not signed in yet: %w", err)
+		}
+		if v.Host.SignedIn {
+			break
+		}
+		seq = n
+	}
+	for s.Host != nil && !s.Host.Up() {
+		if err := s.Kit.Env.Sleep(ctx, 5*time.Millisecond); err != nil {
+			return fmt.Errorf("the scheme is not signed on yet: %w", err)
+		}
+	}
+	return nil
+}
+
+// Pay takes one payment and waits for its end.
+func (s *System) Pay(ctx context.Context, amount pay.Money) (terminal.Result, error) {
+	id, err := s.Terminal.StartSale(ctx, terminal.SaleRequest{Amount: amount})
+	if err != nil {
+		return terminal.Result{}, err
+	}
+	return s.Terminal.Wait(ctx, id)
+}

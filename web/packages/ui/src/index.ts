@@ -1,0 +1,5 @@
+// What all Huika apps share: language, theme, tones, icons; tokens.css beside it.
+export * from "./icons.tsx";
+export * from "./language.tsx";
+export * from "./sound.ts";
+export * from "./theme.ts";
