@@ -73,14 +73,15 @@ type ending struct {
 // sell is a sale from the first wave to its end: tap, PIN, host; and again
 // after a wrong PIN, with a new number, a new cryptogram and a new try.
 func (t *Terminal) sell(ctx context.Context, s *sale, k journal.Key) ending {
+	var refused ending // by the issuer, with 55: what the payment ends with if nobody tries again
 	for try := 1; ; try++ {
 		tap, end := t.waitTap(ctx, s, k)
 		if end != nil {
-			return end.of(k)
+			return end.after(refused).of(k)
 		}
 		pin, end := t.askPIN(ctx, s, tap, try)
 		if end != nil {
-			return end.of(k)
+			return end.after(refused).of(k)
 		}
 		e := t.askHost(ctx, s, tap, pin, k, try).of(k)
 		if e.reason != ReasonWrongPIN || try == MaxTries {
@@ -93,9 +94,19 @@ func (t *Terminal) sell(ctx context.Context, s *sale, k journal.Key) ending {
 			e.err = err
 			return e
 		}
-		k = next
+		k, refused = next, e
 		t.again(s, ReasonWrongPIN)
 	}
+}
+
+// after is an ending that comes when nobody tries again after a wrong PIN:
+// the issuer's refusal stands, unless the machine failed.
+func (e ending) after(refused ending) ending {
+	if refused.reason == "" || e.err != nil || e.outcome != Cancelled && e.outcome != TryAgain {
+		return e
+	}
+	e.outcome, e.reason, e.code, e.rrn = refused.outcome, refused.reason, refused.code, refused.rrn
+	return e
 }
 
 func (e ending) of(k journal.Key) ending {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -20,11 +21,16 @@ type hand struct {
 	sticker string // how the card is held the first time
 	second  string // another card that is held beside it; "" for none
 
-	mu     sync.Mutex
-	shown  bool
-	cancel context.CancelFunc // of what lies in the virtual slots
-	tasks  sync.WaitGroup
-	err    error
+	mu    sync.Mutex
+	shown bool
+	slots [2]*slot // what lies in the virtual slots
+	err   error
+}
+
+// slot is a card in a virtual slot, until gone is closed.
+type slot struct {
+	take context.CancelFunc
+	gone chan struct{}
 }
 
 // secondCard is what lies beside the card under --fault two-cards.
@@ -77,22 +83,21 @@ func (h *hand) hold(ctx context.Context) {
 }
 
 func (h *hand) onField(ctx context.Context, name, sticker string) error {
-	for _, i := range h.s.Desk.List() {
-		if i.Name == name && i.Place == tray.OnReader {
-			if err := h.s.Desk.Take(ctx, i.ID); err != nil {
-				return err
-			}
-		}
-	}
 	_, err := h.s.Desk.Put(ctx, name, sticker)
+	if errors.Is(err, tray.ErrOnReader) {
+		return nil
+	}
 	return err
 }
 
-// inSlot puts the card into one of the two virtual slots.
-func (h *hand) inSlot(ctx context.Context, slot int, name, sticker string) error {
-	if slot == 0 {
-		h.takeFromSlots()
-		ctx, h.cancel = context.WithCancel(ctx)
+// inSlot puts the card into one of the two virtual slots, unless it is there.
+func (h *hand) inSlot(ctx context.Context, at int, name, sticker string) error {
+	if h.slots[at] != nil {
+		select {
+		case <-h.slots[at].gone:
+		default:
+			return nil
+		}
 	}
 	kit := h.s.Kit
 	card, err := kit.Cards.Card(name, kit.CardState(name), kit.Env.Rand())
@@ -103,10 +108,12 @@ func (h *hand) inSlot(ctx context.Context, slot int, name, sticker string) error
 	if err != nil {
 		return err
 	}
-	addr := [...]string{vpcd.Slot0, vpcd.Slot1}[slot]
-	h.tasks.Add(1)
+	addr := [...]string{vpcd.Slot0, vpcd.Slot1}[at]
+	ctx, take := context.WithCancel(ctx)
+	s := &slot{take, make(chan struct{})}
+	h.slots[at] = s
 	go func() {
-		defer h.tasks.Done()
+		defer close(s.gone)
 		// The end of a presentation is its purpose; what the terminal saw of it is in the result.
 		if err := vpcd.Present(ctx, kit.Env, addr, card, held); err != nil && ctx.Err() == nil {
 			kit.Log.Info("card has left the slot", "card", name, "why", err)
@@ -115,19 +122,17 @@ func (h *hand) inSlot(ctx context.Context, slot int, name, sticker string) error
 	return nil
 }
 
-func (h *hand) takeFromSlots() {
-	if h.cancel != nil {
-		h.cancel()
-		h.tasks.Wait()
-		h.cancel = nil
-	}
-}
-
 // leave takes everything away and says what went wrong with the cards.
 func (h *hand) leave() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.takeFromSlots()
+	for at, s := range h.slots {
+		if s != nil {
+			s.take()
+			<-s.gone
+			h.slots[at] = nil
+		}
+	}
 	if h.s.Field != nil {
 		h.s.Field.TakeAll()
 	}

@@ -16,7 +16,6 @@ import (
 // what was written, and its locks are gone.
 type disk struct {
 	dir  string
-	n    int
 	open *sqlite.Store
 }
 
