@@ -32,7 +32,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", cfg.Pairing.Require(apiOnly(api)))
 	mux.Handle("GET /pair", canonical(cfg, http.HandlerFunc(cfg.Pairing.Serve)))
-	mux.Handle("GET /", canonical(cfg, guard.Page{Files: cfg.Files, Demo: cfg.Demo}))
+	mux.Handle("/", canonical(cfg, guard.Page{Files: cfg.Files, Demo: cfg.Demo}))
 
 	h, err := guard.CrossOrigin(nil, mux)
 	if err != nil {

@@ -1,4 +1,5 @@
-// What all Huika apps share: language, theme, tones, icons; tokens.css beside it.
+// What all Huika apps share: language, theme, tones, icons, sealing; tokens.css beside it.
+export * from "./hpke.js";
 export * from "./icons.tsx";
 export * from "./language.tsx";
 export * from "./sound.ts";
