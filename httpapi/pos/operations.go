@@ -76,7 +76,9 @@ func (s *server) start(ctx context.Context, in *startInput) (*startOutput, error
 	return out, nil
 }
 
-type idInput struct {
+// PaymentInput names a payment in the path. It is exported because huma does not
+// look into embedded structs that are not.
+type PaymentInput struct {
 	ID string `path:"id" maxLength:"26"`
 }
 
@@ -87,7 +89,7 @@ type cancelOutput struct {
 	}
 }
 
-func (s *server) cancel(ctx context.Context, in *idInput) (*cancelOutput, error) {
+func (s *server) cancel(ctx context.Context, in *PaymentInput) (*cancelOutput, error) {
 	id, err := paymentID(in.ID)
 	if err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ func (s *server) cancel(ctx context.Context, in *idInput) (*cancelOutput, error)
 }
 
 type pinInput struct {
-	idInput
+	PaymentInput
 	Body struct {
 		Try    int    `json:"try" minimum:"1" maximum:"9" doc:"the try that the view named"`
 		Sealed []byte `json:"sealed" maxLength:"512" doc:"base64 of the HPKE message, enc followed by ct"`
@@ -119,7 +121,7 @@ func (s *server) pin(ctx context.Context, in *pinInput) (*struct{}, error) {
 }
 
 type receiptInput struct {
-	idInput
+	PaymentInput
 	Lang string `query:"lang" enum:"zh,en" default:"zh"`
 	Form string `query:"form" enum:"text,escpos" default:"text"`
 }
@@ -149,7 +151,7 @@ func (s *server) receipt(ctx context.Context, in *receiptInput) (*receiptOutput,
 }
 
 type printInput struct {
-	idInput
+	PaymentInput
 	Lang string `query:"lang" enum:"zh,en" default:"zh"`
 }
 
@@ -182,7 +184,7 @@ type traceOutput struct {
 	}
 }
 
-func (s *server) trace(ctx context.Context, in *idInput) (*traceOutput, error) {
+func (s *server) trace(ctx context.Context, in *PaymentInput) (*traceOutput, error) {
 	id, err := paymentID(in.ID)
 	if err != nil {
 		return nil, err

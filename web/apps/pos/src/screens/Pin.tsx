@@ -91,8 +91,8 @@ function Pad({ payment, pin }: { payment: PaymentView; pin: PINView }) {
           <span key={i} data-on={i < digits.length} />
         ))}
       </p>
-      <p className="hint" role="alert" data-look={problem !== null || payment.notice === "wrong_pin"}>
-        {problem ?? (sent ? t("pinSent") : payment.notice === "wrong_pin" && digits === "" ? t("pinWrong") : t("pinHint"))}
+      <p className="hint" role="alert" data-look={problem !== null || pin.try > 1}>
+        {problem ?? (sent ? t("pinSent") : pin.try > 1 && digits === "" ? t("pinWrong") : t("pinHint"))}
       </p>
       <p className="hint num">
         {t("until")} {left} {t("seconds")}
