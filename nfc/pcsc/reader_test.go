@@ -3,7 +3,10 @@ package pcsc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -62,6 +65,27 @@ func (s *stack) signal(sig os.Signal) {
 	s.t.Helper()
 	if err := s.daemon.signal(sig); err != nil {
 		s.t.Error(err)
+	}
+}
+
+// awaitStopped waits until pcscd has really stopped: each of its threads does so in its own time.
+func (s *stack) awaitStopped() {
+	s.t.Helper()
+	pattern := fmt.Sprintf("/proc/%d/task/*/stat", s.daemon.cmd.Process.Pid)
+	if err := await(context.Background(), s.env, 5*time.Second, func() bool {
+		threads, err := filepath.Glob(pattern)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, thread := range threads {
+			stat, err := os.ReadFile(thread) // pid (name) state …
+			if err != nil || !strings.Contains(string(stat), ") T ") {
+				return false
+			}
+		}
+		return len(threads) > 0
+	}); err != nil {
+		s.t.Fatal("pcscd does not stop")
 	}
 }
 
@@ -200,6 +224,7 @@ func TestContract(t *testing.T) {
 		}
 		rig.Break[nfc.Hung] = func() func() {
 			s.signal(syscall.SIGSTOP)
+			s.awaitStopped()
 			return func() { s.signal(syscall.SIGCONT) }
 		}
 		rig.Break[nfc.NoService] = func() func() {

@@ -1,0 +1,165 @@
+package sim
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/hpke"
+	"encoding/base64"
+	"time"
+
+	"huika/nfc/memory"
+	"huika/pay"
+	"huika/site"
+	"huika/terminal"
+)
+
+// clerk is the counter: who keys in amounts, and the customers who wave cards.
+// It lives and dies with the terminal; what is left to try outlives it.
+type clerk struct {
+	t     *town
+	kit   site.Kit
+	pos   *terminal.Terminal
+	field *memory.Field
+}
+
+// habit is how a customer behaves in one sale.
+type habit struct {
+	card      string
+	pull      int // the card leaves after so many commands the first time; -1: it stays
+	second    bool
+	cancelIn  time.Duration // 0: not
+	wrongPIN  bool
+	refusePIN bool
+}
+
+var waved = []string{"unionpay-debit", "unionpay-debit", "unionpay-credit", "unionpay-phone", "unionpay-watch", "unionpay-pin-always", "unionpay-poor", "unionpay-blocked", "unionpay-cloned-online"}
+
+func (c *clerk) habit() habit {
+	d := c.t.dice
+	h := habit{card: waved[d.IntN(len(waved))], pull: -1}
+	switch d.IntN(10) {
+	case 0, 1:
+		h.pull = d.IntN(7)
+	case 2:
+		h.cancelIn = time.Duration(1 + d.Int64N(int64(3*time.Second)))
+	case 3:
+		h.wrongPIN = true
+	case 4:
+		h.refusePIN = true
+	case 5:
+		h.second = true
+	}
+	return h
+}
+
+// patience is how long the clerk looks at one payment before going on.
+const patience = 5 * time.Minute
+
+// work tries the sales that are left, with pauses.
+func (c *clerk) work() {
+	ctx := context.Background()
+	for c.t.left > 0 {
+		if c.kit.Env.Sleep(ctx, time.Duration(c.t.dice.Int64N(int64(8*time.Second)))) != nil {
+			return
+		}
+		id, err := c.pos.StartSale(ctx, terminal.SaleRequest{Amount: c.t.fen()})
+		if err != nil {
+			continue // busy, or a reversal must go first: the next round asks again
+		}
+		c.t.left--
+		c.t.rep.Tried++
+		c.serve(ctx, id, c.habit())
+		c.field.TakeAll()
+	}
+	c.t.stopped = true
+}
+
+func (c *clerk) serve(ctx context.Context, id pay.PaymentID, h habit) {
+	ctx, cancel := c.kit.Env.WithTimeout(ctx, patience)
+	defer cancel()
+	if h.cancelIn > 0 {
+		c.kit.Env.Go("change of mind", func() {
+			if c.kit.Env.Sleep(ctx, h.cancelIn) == nil {
+				_, _, _ = c.pos.Cancel(ctx, id) // too late is as good
+			}
+		})
+	}
+	c.hold(h, h.pull)
+	var seq uint64
+	keyed, asked := 0, ""
+	for {
+		v, n, err := c.pos.After(ctx, seq)
+		if err != nil {
+			return
+		}
+		seq = n
+		p := v.Payment
+		if p == nil || p.ID != id || p.Phase == terminal.PhaseDone {
+			return
+		}
+		if now := p.Until.String(); p.Phase == terminal.PhasePresent && now != asked {
+			asked = now
+			if h.second {
+				h.second = false
+				c.field.TakeAll()
+				c.hold(h, -1)
+			} else if c.field.Cards() == 0 {
+				c.hold(h, -1)
+			}
+		}
+		if p.Phase == terminal.PhasePIN && p.PIN != nil && p.PIN.Try != keyed {
+			keyed = p.PIN.Try
+			c.key(ctx, id, p.PIN, h)
+		}
+	}
+}
+
+func (c *clerk) hold(h habit, pull int) {
+	thing, err := c.t.cards.Card(h.card, c.t.chip(h.card), c.kit.Env.Rand())
+	if err != nil {
+		c.t.problem("card %s: %v", h.card, err)
+		return
+	}
+	how := memory.Steady()
+	how.RemoveAfterAPDU = pull
+	c.field.Put(thing, how)
+	if h.second {
+		if other, err := c.t.cards.Card("staff", nil, nil); err == nil {
+			c.field.Put(other, memory.Steady())
+		}
+	}
+}
+
+func (c *clerk) key(ctx context.Context, id pay.PaymentID, p *terminal.PINView, h habit) {
+	if h.refusePIN {
+		_, _, _ = c.pos.Cancel(ctx, id) // too late is as good
+		return
+	}
+	digits := pin
+	if h.wrongPIN && p.Try == 1 {
+		digits = "000000"
+	}
+	sealed, err := seal(digits, p)
+	if err != nil {
+		c.t.problem("PIN: %v", err)
+		return
+	}
+	_ = c.pos.SubmitPIN(ctx, id, p.Try, sealed) // a stale try is refused, and the view shows the next
+}
+
+// seal is the page's part of the PIN path.
+func seal(digits string, p *terminal.PINView) ([]byte, error) {
+	point, err := base64.StdEncoding.DecodeString(p.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := ecdh.P256().NewPublicKey(point)
+	if err != nil {
+		return nil, err
+	}
+	to, err := hpke.NewDHKEMPublicKey(pub)
+	if err != nil {
+		return nil, err
+	}
+	return hpke.Seal(to, hpke.HKDFSHA256(), hpke.AES128GCM(), []byte(p.Info), []byte(digits))
+}
