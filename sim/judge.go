@@ -52,6 +52,7 @@ func (t *town) schemeOwes() int {
 
 // judge holds what is durable to the oracles.
 func (t *town) judge() error {
+
 	ctx := context.Background()
 	rep, err := book.Verify(ctx, t.books, book.DefaultLanes, nil)
 	if err != nil {

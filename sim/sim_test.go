@@ -41,6 +41,22 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// Seeds that found a bug once.
+func TestNamedSeeds(t *testing.T) {
+	for _, c := range []struct {
+		seed  uint64
+		steps int
+		found string
+	}{
+		{1180, 20, "the resolver's list was old: it reversed a payment that had been approved since"},
+	} {
+		rep, err := sim.Run(sim.Options{Seed: c.seed, Steps: c.steps})
+		if err != nil || rep.Err() != nil {
+			t.Errorf("%s: %v %v", c.found, err, rep.Err())
+		}
+	}
+}
+
 func TestSameSeedSameRun(t *testing.T) {
 	var first sim.Report
 	for i := range 3 {

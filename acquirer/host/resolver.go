@@ -77,12 +77,14 @@ func (r *resolver) sweep(ctx context.Context) (open int) {
 // one takes a payment as far as it goes now and reports whether it is finished.
 func (r *resolver) one(ctx context.Context, p payment.Payment) bool {
 	if p.State == payment.Admitted {
-		res, err := r.h.commit.apply(ctx, book.Op{Event: payment.Reverse, Key: p.Key, At: r.h.now(), ReversalReason: "96"})
+		res, err := r.h.commit.apply(ctx, book.Op{Event: payment.GiveUp, Key: p.Key, At: r.h.now(), ReversalReason: "96"})
 		if err != nil {
 			return false
 		}
-		p = res.Payment
-		r.h.Stats.Reversals.Add(1)
+		p = res.Payment // the list may be old: meanwhile the payment may have ended well
+		if res.Status == book.Applied {
+			r.h.Stats.Reversals.Add(1)
+		}
 	}
 	if p.State != payment.Reversing {
 		return true

@@ -40,9 +40,10 @@ const (
 	ReverseDone                   // the scheme took the reversal, or never knew the original
 	ReverseAhead                  // the terminal reverses what never arrived
 	DropUnrouted                  // admitted, but provably never sent to a scheme
+	GiveUp                        // admitted by an earlier life of the host: nobody is asking any more
 )
 
-var eventNames = [...]string{"", "admit", "approve", "decline", "reverse", "reverse done", "reverse ahead", "drop unrouted"}
+var eventNames = [...]string{"", "admit", "approve", "decline", "reverse", "reverse done", "reverse ahead", "drop unrouted", "give up"}
 
 func (e Event) String() string { return eventNames[e] }
 
@@ -72,6 +73,7 @@ var Table = []Transition{
 	{Admitted, Decline, Declined, NoPostings, "nobody was debited"},
 	{Admitted, DropUnrouted, Declined, NoPostings, "no scheme was asked"},
 	{Admitted, Reverse, Reversing, NoPostings, "no answer in time, or the terminal gave up: the customer may be debited"},
+	{Admitted, GiveUp, Reversing, NoPostings, "a restart lost the answer; unlike Reverse it never undoes an approval that came meanwhile"},
 	{Approved, Reverse, Reversing, RefundOfSale, "the terminal never showed the approval"},
 	{Reversing, ReverseDone, Reversed, NoPostings, "the scheme took it, or says that the original is unknown"},
 	{None, ReverseAhead, Tombstone, NoPostings, "the reversal overtook its sale"},

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) book.Store, reopen func(t *testin
 	t.Run("same key", func(t *testing.T) { sameKey(t, open(t)) })
 	t.Run("a bad operation spoils nothing", func(t *testing.T) { oneBad(t, open(t)) })
 	t.Run("fencing", func(t *testing.T) { fencing(t, open(t)) })
+	t.Run("giving up undoes no approval", func(t *testing.T) { giveUp(t, open(t)) })
 	t.Run("unresolved pages", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("tombstone", func(t *testing.T) { tombstone(t, open(t)) })
 	t.Run("cancelled context writes nothing", func(t *testing.T) { cancelled(t, open(t)) })
@@ -120,6 +121,17 @@ func sameKey(t *testing.T, s book.Store) {
 	want(t, r[7], book.Stale, payment.Approved)
 	if rep := sound(t, s); rep.Transfers != 1 || rep.Payments != 1 {
 		t.Fatalf("%d transfers, %d payments; want one each", rep.Transfers, rep.Payments)
+	}
+}
+
+func giveUp(t *testing.T, s book.Store) {
+	k := Key("M1", 1)
+	r := apply(t, s, Admit(k, 100), book.Op{Event: payment.Approve, Key: k, At: at, Response: "00"}, book.Op{Event: payment.GiveUp, Key: k, At: at},
+		Admit(Key("M1", 2), 100), book.Op{Event: payment.GiveUp, Key: Key("M1", 2), At: at, ReversalReason: "96"})
+	want(t, r[2], book.Stale, payment.Approved)
+	want(t, r[4], book.Applied, payment.Reversing)
+	if rep := sound(t, s); rep.Transfers != 1 {
+		t.Fatal("an approved payment was undone by a restart's sweep")
 	}
 }
 
@@ -220,7 +232,7 @@ func cancelled(t *testing.T, s book.Store) {
 }
 
 func anyOrder(t *testing.T, open func(*testing.T) book.Store) {
-	events := []payment.Event{payment.Admit, payment.Approve, payment.Decline, payment.Reverse, payment.ReverseDone, payment.ReverseAhead, payment.DropUnrouted}
+	events := []payment.Event{payment.Admit, payment.Approve, payment.Decline, payment.Reverse, payment.ReverseDone, payment.ReverseAhead, payment.DropUnrouted, payment.GiveUp}
 	rapid.Check(t, func(rt *rapid.T) {
 		s := open(t)
 		last := map[payment.Key]payment.State{}
