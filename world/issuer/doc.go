@@ -19,8 +19,9 @@
 //	62 41 43  restricted, lost, stolen
 //	05  the cryptogram is wrong, its ATC was used before, its CVR contradicts the
 //	    claimed CVM, or the terminal's own TVR speaks against the card
-//	61  above the limit without PIN or CDCVM
+//	61  neither PIN nor CDCVM, above the limit or on a card that always wants its PIN
 //	55 75  wrong PIN; tries used up
 //	51  the balance is short
-//	25 64  reversal: no such sale (it is remembered); another amount than the sale's
+//	25  reversal of a sale that was never seen: it is remembered
+//	64 14  reversal of another amount, or of another card, than the sale's
 package issuer

@@ -259,6 +259,7 @@ func TestResponseCodes(t *testing.T) {
 		{"cash", "unionpay-debit", issuertest.Terminal{Fen: small, Type: "01"}, "", nil, "57"},
 		{"one fen above the limit, nobody verified", "unionpay-debit", issuertest.Terminal{Fen: 100_001, TTQ: "26804000"}, "", nil, "61"},
 		{"TTQ edited at 5000", "unionpay-debit", issuertest.Terminal{Fen: big, TTQ: "26804000", CVMResults: "1F0002"}, "", nil, "61"},
+		{"TTQ edited for a card that always wants its PIN", "unionpay-pin-always", issuertest.Terminal{Fen: small, TTQ: "22804000"}, "", nil, "61"},
 		{"wrong PIN", "unionpay-debit", at(big), wrong, nil, "55"},
 		{"PIN block under another key", "unionpay-debit", at(big), right, func(b *bank, m *iso8583.Message) { m.SetBytes(52, []byte("12345678")) }, "55"},
 	} {

@@ -143,7 +143,7 @@ func (i *Issuer) checkCryptogram(v verdict, s sale) verdict {
 // The terminal's word for CDCVM counts only where the card's CVR, which the
 // cryptogram covers, says the same: CTQ and TTQ can be edited on the air.
 func (i *Issuer) checkHolder(v verdict, s sale) verdict {
-	onDevice := s.icc.cvr.CDCVM()
+	onDevice := s.icc.cvr.CDCVM() && v.account.CDCVMDevice
 	if s.icc.claimsCDCVM() && !onDevice {
 		return v.refuse(codeAuthentication, "CDCVM claimed, CVR says none")
 	}
@@ -153,7 +153,11 @@ func (i *Issuer) checkHolder(v verdict, s sale) verdict {
 	if s.icc.cvr.OnlinePIN() && len(s.pinBlock) == 0 {
 		return v.refuse(codeAuthentication, "the card asked for the online PIN, none sent")
 	}
-	if len(s.pinBlock) == 0 && !onDevice && s.amount > i.config.FreeLimit {
+	limit := i.config.FreeLimit
+	if v.account.PINAlways {
+		limit = 0
+	}
+	if len(s.pinBlock) == 0 && !onDevice && s.amount > limit {
 		return v.refuse(codeAmountLimit, "above the limit without PIN or CDCVM")
 	}
 	if len(s.pinBlock) == 0 {

@@ -257,6 +257,9 @@ func scan(file io.ReaderAt, size int64, f func(payload []byte) error) (end int64
 
 // wholeBatchAfter looks for a whole batch at any offset from start on.
 func wholeBatchAfter(file io.ReaderAt, start, size int64) (bool, error) {
+	if start >= size {
+		return false, nil
+	}
 	// A torn batch is the last one, so only so many bytes can follow its start.
 	// More than that is damage by itself.
 	if size-start >= headerSize+MaxBatch {

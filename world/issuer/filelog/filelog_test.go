@@ -200,6 +200,7 @@ func FuzzOpen(f *testing.F) {
 	content, ends := written(f, 3)
 	f.Add(content)
 	f.Add(content[:ends[1]+7])
+	f.Add(content[:ends[1]+1]) // one byte of a torn batch
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(t.TempDir(), "log")
