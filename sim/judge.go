@@ -11,13 +11,12 @@ import (
 	"huika/pay"
 	"huika/site"
 	"huika/terminal/journal"
-	jmemory "huika/terminal/journal/memory"
 	"huika/world/scheme"
 )
 
 // atRest reports whether nothing is open any more, at the terminal and in the books.
 func (t *town) atRest() bool {
-	j, err := jmemory.Open(t.disk)
+	j, err := t.disks.seeJournal()
 	if err != nil {
 		return false
 	}
@@ -26,7 +25,7 @@ func (t *town) atRest() bool {
 		return false
 	}
 	open := false
-	err = t.books.Payments(context.Background(), func(_ book.Lane, p payment.Payment) error {
+	err = t.disks.seeBooks().Payments(context.Background(), func(_ book.Lane, p payment.Payment) error {
 		open = open || p.State.Unresolved()
 		return nil
 	})
@@ -52,9 +51,8 @@ func (t *town) schemeOwes() int {
 
 // judge holds what is durable to the oracles.
 func (t *town) judge() error {
-
 	ctx := context.Background()
-	rep, err := book.Verify(ctx, t.books, book.DefaultLanes, nil)
+	rep, err := book.Verify(ctx, t.disks.seeBooks(), book.DefaultLanes, nil)
 	if err != nil {
 		return err
 	}
@@ -104,7 +102,7 @@ type bookedSale struct {
 // booked is every approved payment of the books.
 func (t *town) booked(ctx context.Context) (map[journal.Key]bookedSale, error) {
 	out := map[journal.Key]bookedSale{}
-	err := t.books.Payments(ctx, func(_ book.Lane, p payment.Payment) error {
+	err := t.disks.seeBooks().Payments(ctx, func(_ book.Lane, p payment.Payment) error {
 		if p.State == payment.Approved {
 			out[journal.Key{Batch: p.Key.Batch, STAN: p.Key.STAN}] = bookedSale{p.Amount.Minor, string(p.RRN)}
 		}
@@ -115,7 +113,7 @@ func (t *town) booked(ctx context.Context) (map[journal.Key]bookedSale, error) {
 
 // shop is every payment that the shop saw approved.
 func (t *town) shop(ctx context.Context) (map[journal.Key]int64, error) {
-	j, err := jmemory.Open(t.disk)
+	j, err := t.disks.seeJournal()
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -26,7 +27,6 @@ import (
 	"huika/sim/sched"
 	"huika/site"
 	"huika/terminal/journal"
-	jmemory "huika/terminal/journal/memory"
 	"huika/world/issuer"
 	"huika/world/issuer/memlog"
 	"huika/world/scheme"
@@ -36,6 +36,8 @@ import (
 type Options struct {
 	Seed  uint64
 	Steps int // sales that the clerk tries
+	// Stores says what books and journal are kept in.
+	Stores Stores
 	// Books and Journal let a test plant a bug between a part and its store. nil: none.
 	Books   func(book.Store) book.Store
 	Journal func(journal.Store) journal.Store
@@ -81,8 +83,7 @@ type town struct {
 	secrets site.Secrets
 	cards   *perso.Issuer
 
-	books  *bmemory.Store
-	disk   *jmemory.Disk
+	disks  disks
 	ledger *memlog.Log[issuer.Record, *issuer.Record]
 	owed   *memlog.Log[scheme.Record, *scheme.Record]
 	chips  map[string]card.State
@@ -94,14 +95,19 @@ type town struct {
 }
 
 // Run runs one seed.
-func Run(opt Options) (Report, error) {
+func Run(opt Options) (rep Report, err error) {
 	t := &town{
 		opt: opt, w: sched.New(sched.Config{Seed: opt.Seed}), dice: rand.New(rand.NewPCG(opt.Seed, 0x4855494B41)),
-		cards: perso.TestIssuer(), books: bmemory.New(), disk: &jmemory.Disk{}, chips: map[string]card.State{},
+		cards: perso.TestIssuer(), disks: &memoryDisks{b: bmemory.New()}, chips: map[string]card.State{},
 		ledger: memlog.New[issuer.Record](), owed: memlog.New[scheme.Record](), left: opt.Steps, rep: Report{Seed: opt.Seed},
 	}
+	if opt.Stores.sqlite(opt.Seed) {
+		if t.disks, err = newFiles(); err != nil {
+			return t.rep, err
+		}
+	}
+	defer func() { err = errors.Join(err, t.disks.close()) }()
 	defer t.w.Close()
-	var err error
 	if t.secrets, err = site.NewSecrets(t.w.Node("vault").Rand()); err != nil {
 		return t.rep, err
 	}
@@ -200,7 +206,10 @@ func (t *town) begin(node string, kit site.Kit) error {
 		}
 		serve(node, func() error { return p.Serve(ctx, ln) })
 	case "host":
-		var store book.Store = t.books
+		store, err := t.disks.books()
+		if err != nil {
+			return err
+		}
 		if t.opt.Books != nil {
 			store = t.opt.Books(store)
 		}
@@ -214,8 +223,7 @@ func (t *town) begin(node string, kit site.Kit) error {
 		}
 		serve(node, func() error { return p.Run(ctx, ln) })
 	case "terminal":
-		var j journal.Store
-		j, err := jmemory.Open(t.disk)
+		j, err := t.disks.journal()
 		if err != nil {
 			return err
 		}
