@@ -141,7 +141,7 @@ func judge(from, path string) string {
 	}
 	for _, a := range adapters {
 		// sim owns the disks that outlive its crashes: docs/adr/0006.
-		if pkg == a && !under(from, "cmd", "site") && !(from == "sim" && strings.Contains(pkg, "/mem")) {
+		if pkg == a && !under(from, "cmd", "site") && from != "sim" {
 			return "nobody but site imports the adapter " + pkg
 		}
 	}

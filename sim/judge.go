@@ -25,7 +25,7 @@ func (t *town) atRest() bool {
 		return false
 	}
 	open := false
-	err = t.disks.seeBooks().Payments(context.Background(), func(_ book.Lane, p payment.Payment) error {
+	err = book.AllPayments(context.Background(), t.disks.seeBooks(), func(_ book.Lane, p payment.Payment) error {
 		open = open || p.State.Unresolved()
 		return nil
 	})
@@ -102,7 +102,7 @@ type bookedSale struct {
 // booked is every approved payment of the books.
 func (t *town) booked(ctx context.Context) (map[journal.Key]bookedSale, error) {
 	out := map[journal.Key]bookedSale{}
-	err := t.disks.seeBooks().Payments(ctx, func(_ book.Lane, p payment.Payment) error {
+	err := book.AllPayments(ctx, t.disks.seeBooks(), func(_ book.Lane, p payment.Payment) error {
 		if p.State == payment.Approved {
 			out[journal.Key{Batch: p.Key.Batch, STAN: p.Key.STAN}] = bookedSale{p.Amount.Minor, string(p.RRN)}
 		}

@@ -64,16 +64,18 @@ const (
 	Mismatch         // the same key stands for another payment (response 94)
 	Stale            // the table has no such change from the row's state; Payment is the row
 	Missing          // the key is unknown
+	Refused          // the payment that it follows can't be claimed: Refusal says why
 )
 
 func (s Status) String() string {
-	return [...]string{"none", "applied", "duplicate", "mismatch", "stale", "missing"}[s]
+	return [...]string{"none", "applied", "duplicate", "mismatch", "stale", "missing", "refused"}[s]
 }
 
 // Result is one operation's end. Payment is the row after it.
 type Result struct {
 	Status  Status
 	Payment payment.Payment
+	Refusal payment.Refusal
 }
 
 // LaneResult is one lane's end: either Err, and nothing is known to have been
@@ -132,19 +134,57 @@ type Store interface {
 	Apply(ctx context.Context, batches []LaneBatch) ([]LaneResult, error)
 	// Grouping says which lanes may share a transaction.
 	Grouping() Grouping
-	// Unresolved lists up to 256 payments of a lane that somebody still has to
-	// finish, in key order, after the cursor. Errors: ErrNotApplied, ctx's.
+	// Unresolved lists up to UnresolvedPage payments of a lane that somebody
+	// still has to finish, in key order, after the cursor. Errors: ErrNotApplied, ctx's.
 	Unresolved(ctx context.Context, lane Lane, after Cursor) ([]payment.Payment, error)
 	// Find is one payment, or false. Errors: ErrNotApplied, ctx's.
 	Find(ctx context.Context, lane Lane, key payment.Key) (payment.Payment, bool, error)
+	// FindRRN is the payment of a merchant that has this reference number and
+	// one of the kinds, or false; the newest, should a number ever repeat.
+	// Errors: ErrNotApplied, ctx's.
+	FindRRN(ctx context.Context, lane Lane, merchant pay.MerchantID, rrn pay.RRN, kinds ...payment.Kind) (payment.Payment, bool, error)
+	// Batch adds up a terminal's batch. Errors: ErrNotApplied, ctx's.
+	Batch(ctx context.Context, lane Lane, merchant pay.MerchantID, terminal pay.TerminalID, batch string) (BatchTotals, error)
+	// Checkpoint writes down a merchant's balances as its chain stands, so that
+	// Balances need not read the rows before. Writing it twice changes nothing.
+	// Errors: ErrNotApplied, ctx's.
+	Checkpoint(ctx context.Context, lane Lane, merchant pay.MerchantID) error
+	// Balances are what a merchant's chain has moved on each account: the last
+	// checkpoint and the rows behind it. Errors: ErrNotApplied, ctx's.
+	Balances(ctx context.Context, lane Lane, merchant pay.MerchantID) (Balances, error)
+	Leases
 	Reader
 	Close() error
 }
 
+// Leases say which host owns a lane. Epochs of a lane only rise: what an
+// earlier owner still writes is refused with ErrFenced.
+type Leases interface {
+	// Lease takes or renews lanes for owner until now+ttl and returns the epoch
+	// of each that it has. A lane whose owner still has time is not taken; a
+	// renewed one keeps its epoch. Errors: ErrNotApplied, ctx's.
+	Lease(ctx context.Context, owner string, lanes []Lane, now time.Time, ttl time.Duration) (map[Lane]uint64, error)
+	// Release gives owner's lanes back at once. Errors: ErrNotApplied, ctx's.
+	Release(ctx context.Context, owner string) error
+}
+
 // Reader walks the books for verification, statements and oracles.
 type Reader interface {
-	// Transfers calls f for each row, merchant by merchant, in chain order. Errors: f's, ErrNotApplied, ctx's.
-	Transfers(ctx context.Context, f func(Transfer) error) error
-	// Payments calls f for each payment in key order. Errors: f's, ErrNotApplied, ctx's.
-	Payments(ctx context.Context, f func(Lane, payment.Payment) error) error
+	// Merchants calls f for each merchant that has payments or transfers, in
+	// the order of lane and name. Errors: f's, ErrNotApplied, ctx's.
+	Merchants(ctx context.Context, f func(Lane, pay.MerchantID) error) error
+	// Transfers calls f for each row of a merchant, in chain order. Errors: f's, ErrNotApplied, ctx's.
+	Transfers(ctx context.Context, lane Lane, merchant pay.MerchantID, f func(Transfer) error) error
+	// Payments calls f for each payment of a merchant, in key order. Errors: f's, ErrNotApplied, ctx's.
+	Payments(ctx context.Context, lane Lane, merchant pay.MerchantID, f func(payment.Payment) error) error
+	// Checkpoints calls f for each checkpoint of a merchant: the row behind
+	// which it stands, and the balances there. Errors: f's, ErrNotApplied, ctx's.
+	Checkpoints(ctx context.Context, lane Lane, merchant pay.MerchantID, f func(seq uint64, b Balances) error) error
+}
+
+// AllPayments walks every merchant's payments.
+func AllPayments(ctx context.Context, r Reader, f func(Lane, payment.Payment) error) error {
+	return r.Merchants(ctx, func(lane Lane, m pay.MerchantID) error {
+		return r.Payments(ctx, lane, m, func(p payment.Payment) error { return f(lane, p) })
+	})
 }

@@ -21,20 +21,96 @@ func MerchantAccount(m pay.MerchantID) Account { return Account("merchant:" + st
 // ClearingAccount is what passes between the acquirer and a scheme.
 func ClearingAccount(scheme string) Account { return Account("clearing:" + scheme) }
 
+// FeeAccount is what merchants have paid the acquirer for its service.
+const FeeAccount Account = "fees"
+
+// ReserveAccount is what is kept back from a merchant for a while.
+func ReserveAccount(m pay.MerchantID) Account { return Account("reserve:" + string(m)) }
+
+// TransitAccount is what has left a merchant's account and not arrived yet:
+// a payout under way, a share on its way to another lane.
+func TransitAccount(m pay.MerchantID) Account { return Account("transit:" + string(m)) }
+
+// HoldAccount and HeldAccount are a pair of memo accounts: what
+// pre-authorisations hold for a merchant, and on a scheme's cards. No money
+// stands behind them yet.
+func HoldAccount(m pay.MerchantID) Account { return Account("hold:" + string(m)) }
+
+// HeldAccount is HoldAccount's other side.
+func HeldAccount(scheme string) Account { return Account("held:" + scheme) }
+
 // Posting is one transfer before it has its place in the chain.
 type Posting struct {
 	Debit, Credit Account
 	Amount        pay.Money
-	What          string // "sale", "reversal"
+	What          string // one of the What names
 }
 
-// postings is the table of bookings: what each kind of change moves.
-func postings(t payment.Transition, p payment.Payment) []Posting {
-	switch t.Postings {
-	case payment.SalePostings:
-		return []Posting{{ClearingAccount(p.Scheme), MerchantAccount(p.Key.Merchant), p.Amount, "sale"}}
-	case payment.RefundOfSale:
-		return []Posting{{MerchantAccount(p.Key.Merchant), ClearingAccount(p.Scheme), p.Amount, "reversal"}}
+// What a transfer is for.
+const (
+	WhatSale       = "sale"
+	WhatFee        = "fee"
+	WhatRefund     = "refund"
+	WhatFeeBack    = "fee returned"
+	WhatHold       = "hold"
+	WhatHoldBack   = "hold released"
+	whatUndoPrefix = "reversal of "
+)
+
+// line is one row of the posting table: which accounts, how much, what for.
+type line struct {
+	debit, credit func(payment.Payment) Account
+	amount        func(payment.Payment) int64
+	what          string
+}
+
+// postingTable is what each kind's approval moves.
+var postingTable = map[payment.Moves][]line{
+	payment.MovesSale:     {{clearing, merchant, amount, WhatSale}, {merchant, fees, fee, WhatFee}},
+	payment.MovesSaleBack: {{merchant, clearing, amount, WhatRefund}, {fees, merchant, fee, WhatFeeBack}},
+	payment.MovesHold:     {{held, holds, hold, WhatHold}},
+	payment.MovesHoldBack: {{holds, held, hold, WhatHoldBack}},
+	payment.MovesComplete: {{holds, held, hold, WhatHoldBack}, {clearing, merchant, amount, WhatSale}, {merchant, fees, fee, WhatFee}},
+}
+
+func clearing(p payment.Payment) Account { return ClearingAccount(p.Scheme) }
+func merchant(p payment.Payment) Account { return MerchantAccount(p.Key.Merchant) }
+func fees(payment.Payment) Account       { return FeeAccount }
+func holds(p payment.Payment) Account    { return HoldAccount(p.Key.Merchant) }
+func held(p payment.Payment) Account     { return HeldAccount(p.Scheme) }
+func amount(p payment.Payment) int64     { return p.Amount.Minor }
+func fee(p payment.Payment) int64        { return p.Fee }
+func hold(p payment.Payment) int64       { return p.Hold }
+
+// moves is what the payment's approval books.
+func moves(p payment.Payment) []Posting {
+	lines := postingTable[p.Key.Kind.Rule().Moves]
+	out := make([]Posting, 0, len(lines))
+	for _, l := range lines {
+		if n := l.amount(p); n != 0 {
+			out = append(out, Posting{l.debit(p), l.credit(p), pay.Money{Minor: n, Currency: p.Amount.Currency}, l.what})
+		}
+	}
+	return out
+}
+
+// inverse is what undoes them: each line the other way round, the last first.
+func inverse(ps []Posting) []Posting {
+	out := make([]Posting, 0, len(ps))
+	for i := len(ps) - 1; i >= 0; i-- {
+		p := ps[i]
+		out = append(out, Posting{p.Credit, p.Debit, p.Amount, whatUndoPrefix + p.What})
+	}
+	return out
+}
+
+// booked is what a transition of p books.
+func booked(t payment.Transition, p payment.Payment) []Posting {
+	switch t.Books {
+	case payment.BooksMoves:
+		return moves(p)
+	case payment.BooksInverse:
+		return inverse(moves(p))
 	}
 	return nil
 }

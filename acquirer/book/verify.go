@@ -11,7 +11,7 @@ import (
 
 // Finding is one thing that is wrong with the books.
 type Finding struct {
-	What     string // "chain", "row hash", "truncated", "missing posting", "unexpected posting", "sum", "lane"
+	What     string // "chain", "row hash", "truncated", "missing posting", "unexpected posting", "claim", "checkpoint", "sum", "lane"
 	Merchant pay.MerchantID
 	Seq      uint64 // 0 where it is not about one row
 	Detail   string
@@ -26,7 +26,7 @@ type Report struct {
 	Payments   int
 	Transfers  int
 	Unresolved int
-	Balances   map[pay.Currency]map[Account]int64
+	Balances   Balances
 	Findings   []Finding
 	Heads      map[pay.MerchantID]Head
 }
@@ -43,71 +43,51 @@ func (r *Report) find(f Finding) {
 	}
 }
 
-// Verify reads the whole of the books and proves what can be proved from
-// them: every row's hash and place in its merchant's chain, every payment's
-// postings complete and no other, balances recomputed from the rows, and the
-// sum of all balances zero in every currency. heads are the chain ends that
-// were kept outside the store (nil: none were kept): a chain that ends before
-// its head was truncated, one that differs was rewritten.
+// Verify reads the whole of the books, merchant by merchant, and proves what
+// can be proved from them: every row's hash and place in its merchant's chain,
+// every payment's postings complete and no other, every claim on a payment
+// matched by the payments that follow it, every checkpoint equal to the rows
+// before it, and the sum of all balances zero in every currency. heads are the
+// chain ends that were kept outside the store (nil: none were kept): a chain
+// that ends before its head was truncated, one that differs was rewritten.
 func Verify(ctx context.Context, r Reader, lanes int, heads map[pay.MerchantID]Head) (*Report, error) {
-	rep := &Report{Balances: map[pay.Currency]map[Account]int64{}, Heads: map[pay.MerchantID]Head{}}
-	moved := map[payment.Key][]Posting{}
+	rep := &Report{Balances: Balances{}, Heads: map[pay.MerchantID]Head{}}
 	atHead := map[pay.MerchantID]Hash{}
-	err := r.Transfers(ctx, func(t Transfer) error {
-		rep.Transfers++
-		end := rep.Heads[t.Merchant]
-		switch {
-		case t.Seq != end.Seq+1:
-			rep.find(Finding{"chain", t.Merchant, t.Seq, fmt.Sprintf("follows row %d: rows are missing", end.Seq)})
-		case t.Prev != end.Hash:
-			rep.find(Finding{"chain", t.Merchant, t.Seq, "does not continue the row before it"})
+	err := r.Merchants(ctx, func(lane Lane, m pay.MerchantID) error {
+		v := audit{rep: rep, merchant: m, moved: map[payment.Key][]Posting{}, points: map[uint64]Balances{}, running: Balances{}}
+		if want := LaneOf(m, lanes); want != lane {
+			rep.find(Finding{"lane", m, 0, fmt.Sprintf("stands in lane %d, belongs to %d", lane, want)})
 		}
-		if t.Sum() != t.Hash {
-			rep.find(Finding{"row hash", t.Merchant, t.Seq, "the row was changed after it was written"})
+		err := r.Checkpoints(ctx, lane, m, func(seq uint64, b Balances) error {
+			v.points[seq] = b
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		if want := LaneOf(t.Merchant, lanes); want != t.Lane {
-			rep.find(Finding{"lane", t.Merchant, t.Seq, fmt.Sprintf("stands in lane %d, belongs to %d", t.Lane, want)})
+		kept, wanted := heads[m]
+		err = r.Transfers(ctx, lane, m, func(t Transfer) error {
+			v.transfer(t)
+			if wanted && kept.Seq == t.Seq {
+				atHead[m] = t.Hash
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		if t.Amount.Minor <= 0 || t.Debit == t.Credit {
-			rep.find(Finding{"sum", t.Merchant, t.Seq, "an amount must be positive and move between two accounts"})
+		if err := r.Payments(ctx, lane, m, v.payment); err != nil {
+			return err
 		}
-		rep.Heads[t.Merchant] = Head{t.Seq, t.Hash}
-		if kept, ok := heads[t.Merchant]; ok && kept.Seq == t.Seq {
-			atHead[t.Merchant] = t.Hash
-		}
-		rep.book(t.Posting)
-		moved[t.Payment] = append(moved[t.Payment], t.Posting)
+		v.end()
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	rep.heads(heads, atHead)
-	err = r.Payments(ctx, func(_ Lane, p payment.Payment) error {
-		rep.Payments++
-		if p.State.Unresolved() {
-			rep.Unresolved++
-		}
-		rep.complete(p, moved[p.Key])
-		delete(moved, p.Key)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	rep.orphans(moved)
 	rep.zero()
 	return rep, nil
-}
-
-func (r *Report) book(p Posting) {
-	b := r.Balances[p.Amount.Currency]
-	if b == nil {
-		b = map[Account]int64{}
-		r.Balances[p.Amount.Currency] = b
-	}
-	b[p.Debit] -= p.Amount.Minor
-	b[p.Credit] += p.Amount.Minor
 }
 
 func (r *Report) heads(kept map[pay.MerchantID]Head, seen map[pay.MerchantID]Hash) {
@@ -118,44 +98,6 @@ func (r *Report) heads(kept map[pay.MerchantID]Head, seen map[pay.MerchantID]Has
 		case hash != kept[m].Hash:
 			r.find(Finding{"chain", m, kept[m].Seq, "the head outside the store has another hash: history was rewritten"})
 		}
-	}
-}
-
-// complete checks that a payment's postings are those its state demands: an
-// approved sale moved once, a reversed one moved back, the others never.
-func (r *Report) complete(p payment.Payment, have []Posting) {
-	sale := postings(payment.Transition{Postings: payment.SalePostings}, p)
-	undo := postings(payment.Transition{Postings: payment.RefundOfSale}, p)
-	var want []Posting
-	switch p.State {
-	case payment.Approved:
-		want = sale
-	case payment.Reversing, payment.Reversed:
-		if len(have) == 0 {
-			return // reversed before any approval came
-		}
-		want = append(sale, undo...)
-	}
-	for i := range max(len(want), len(have)) {
-		switch {
-		case i >= len(have):
-			r.find(Finding{"missing posting", p.Key.Merchant, 0, fmt.Sprintf("payment %s is %s without its %s", p.ID, p.State, want[i].What)})
-		case i >= len(want):
-			r.find(Finding{"unexpected posting", p.Key.Merchant, 0, fmt.Sprintf("payment %s is %s and moved a %s of %s", p.ID, p.State, have[i].What, have[i].Amount)})
-		case want[i] != have[i]:
-			r.find(Finding{"unexpected posting", p.Key.Merchant, 0, fmt.Sprintf("payment %s: its %s is not the one its row demands", p.ID, have[i].What)})
-		}
-	}
-}
-
-func (r *Report) orphans(moved map[payment.Key][]Posting) {
-	keys := make([]payment.Key, 0, len(moved))
-	for k := range moved {
-		keys = append(keys, k)
-	}
-	sort.Slice(keys, func(i, j int) bool { return Less(keys[i], keys[j]) })
-	for _, k := range keys {
-		r.find(Finding{"unexpected posting", k.Merchant, 0, fmt.Sprintf("moved for payment %s, which is not in the books", k)})
 	}
 }
 

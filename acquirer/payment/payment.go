@@ -13,21 +13,6 @@ import (
 	"huika/pay"
 )
 
-// Kind is the kind of transaction.
-type Kind byte
-
-// Kinds. The Acquirer's other transactions take the numbers that follow.
-const (
-	Sale Kind = 1
-)
-
-func (k Kind) String() string {
-	if k == Sale {
-		return "sale"
-	}
-	return fmt.Sprintf("kind %d", byte(k))
-}
-
 // Key is the idempotency key of crash rule 1: two messages with the same key
 // are the same payment, whatever happened between them. A reversal repeats the
 // original's STAN and batch and so has the original's key.
@@ -68,6 +53,17 @@ type Payment struct {
 	Updated     time.Time
 	Response    string // F39, "" until known
 	AuthCode    string // F38
+	// Original is the payment that this one follows, of the same merchant; the zero Key: none.
+	Original Key
+	// Held and Taken are what follow-ups claim of this payment: while they are
+	// open, and for good. Minor units.
+	Held, Taken int64
+	// Fee is what the merchant pays for this payment, or gets back by it;
+	// FeeBack what follow-ups have returned of it. Minor units.
+	Fee, FeeBack int64
+	FeeRule      string // name of the tariff row that Fee comes from
+	// Hold is the amount that this payment puts on hold, or frees. Minor units.
+	Hold int64
 	// ReversalReason is the F39 of a reversal (98 96 A0 06), "" where there was none.
 	ReversalReason string
 }

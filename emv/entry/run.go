@@ -171,7 +171,7 @@ func (s *session) activateKernel(ctx context.Context) (step, error) {
 	s.kernel = s.r.Kernel
 	in := emv.Input{
 		Start: s.a.Start, Restart: s.restart, Transaction: s.a.Transaction,
-		AID: s.r.AID, Kernel: s.r.Kernel, FCI: s.r.FCI, FCIStatus: s.r.FCIStatus,
+		AID: s.r.AID, Kernel: s.r.Kernel, Version: version, FCI: s.r.FCI, FCIStatus: s.r.FCIStatus,
 		Indicators: s.r.Indicators, Terminal: s.p.Terminal, Online: s.a.Online,
 		Rand: s.p.Rand, Previous: s.memory,
 	}

@@ -47,6 +47,13 @@ func Run(t *testing.T, open func(t *testing.T) book.Store, reopen func(t *testin
 	t.Run("unresolved pages", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("tombstone", func(t *testing.T) { tombstone(t, open(t)) })
 	t.Run("cancelled context writes nothing", func(t *testing.T) { cancelled(t, open(t)) })
+	t.Run("follow-ups", func(t *testing.T) { followUps(t, open(t)) })
+	t.Run("follow-ups that are refused", func(t *testing.T) { refusals(t, open(t)) })
+	t.Run("fees come back to the last fen", func(t *testing.T) { feesBack(t, open(t)) })
+	t.Run("advice", func(t *testing.T) { advice(t, open(t)) })
+	t.Run("batch and reference number", func(t *testing.T) { batchTotals(t, open(t)) })
+	t.Run("checkpoints", func(t *testing.T) { checkpoints(t, open(t), reopen) })
+	t.Run("leases", func(t *testing.T) { leases(t, open(t)) })
 	t.Run("any order of events keeps the books sound", func(t *testing.T) { anyOrder(t, open) })
 }
 
@@ -232,16 +239,49 @@ func cancelled(t *testing.T, s book.Store) {
 }
 
 func anyOrder(t *testing.T, open func(*testing.T) book.Store) {
-	events := []payment.Event{payment.Admit, payment.Approve, payment.Decline, payment.Reverse, payment.ReverseDone, payment.ReverseAhead, payment.DropUnrouted, payment.GiveUp}
+	events := []payment.Event{
+		payment.Admit, payment.Approve, payment.Decline, payment.Reverse, payment.ReverseDone, payment.ReverseAhead, payment.DropUnrouted,
+		payment.GiveUp, payment.Accept, payment.Forwarded, payment.ByHand,
+	}
+	kinds := []payment.Kind{
+		payment.Sale, payment.Sale, payment.Void, payment.Refund, payment.Refund, payment.PreAuth, payment.PreAuthCancel, payment.Completion,
+		payment.CompletionVoid, payment.CompletionAdvice,
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		s := open(t)
 		last := map[payment.Key]payment.State{}
-		for range rapid.IntRange(1, 30).Draw(rt, "operations") {
+		for range rapid.IntRange(1, 60).Draw(rt, "operations") {
 			k := Key(rapid.SampledFrom([]string{"M1", "M2"}).Draw(rt, "merchant"), rapid.IntRange(1, 2).Draw(rt, "stan"))
-			op := Admit(k, 100)
+			k.Kind = rapid.SampledFrom(kinds).Draw(rt, "kind")
+			op := Admit(k, int64(rapid.SampledFrom([]int{100, 100, 40, 115}).Draw(rt, "amount")))
+			op.New.Fee = rapid.Int64Range(0, 3).Draw(rt, "fee")
+			if on := k.Kind.Rule().On; len(on) > 0 {
+				op.New.Original = Key(string(k.Merchant), rapid.IntRange(1, 2).Draw(rt, "original"))
+				op.New.Original.Kind = rapid.SampledFrom(on).Draw(rt, "original kind")
+				op.New.Fee = 0
+			}
 			op.Event = rapid.SampledFrom(events).Draw(rt, "event")
-			if op.Event != payment.Admit && op.Event != payment.ReverseAhead {
+			switch op.Event {
+			case payment.Admit, payment.Accept:
+				if k.Kind.Rule().Advice != (op.Event == payment.Accept) {
+					continue // the host never mixes them up; Decide leaves that to it
+				}
+			case payment.ReverseAhead:
+				op.New.Original = payment.Key{}
+			default:
 				op.New = nil
+			}
+			original := payment.Key{}
+			if row, ok, err := s.Find(context.Background(), book.LaneOf(k.Merchant, lanes), k); err != nil {
+				rt.Fatal(err)
+			} else if ok {
+				original = row.Original
+				if row.State != last[k] && !followed(last[k], row.State) {
+					rt.Fatalf("%v: %v became %v by itself", k, last[k], row.State)
+				}
+				last[k] = row.State
+			} else if op.New != nil {
+				original = op.New.Original
 			}
 			got := apply(t, s, op)[0]
 			if got.Status == book.Applied {
@@ -252,6 +292,7 @@ func anyOrder(t *testing.T, open func(*testing.T) book.Store) {
 			} else if got.Payment.State != last[k] && got.Status != book.Missing {
 				rt.Fatalf("%v changed the row to %v", got.Status, got.Payment.State)
 			}
+			within(rt, s, original)
 		}
 		rep, err := book.Verify(context.Background(), s, lanes, nil)
 		if err != nil || !rep.Sound() {
@@ -261,4 +302,25 @@ func anyOrder(t *testing.T, open func(*testing.T) book.Store) {
 			rt.Fatal(err)
 		}
 	})
+}
+
+// followed reports whether a payment that follows may have moved a row so.
+func followed(from, to payment.State) bool {
+	for _, e := range []payment.Event{payment.Undo, payment.Use, payment.Reopen} {
+		if t, ok := payment.Next(from, e); ok && t.To == to {
+			return true
+		}
+	}
+	return false
+}
+
+// within: nothing claims more of a payment than it has.
+func within(t *rapid.T, s book.Store, k payment.Key) {
+	p, ok, err := s.Find(context.Background(), book.LaneOf(k.Merchant, lanes), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok && (p.Held < 0 || p.Taken < 0 || p.Held+p.Taken > p.Amount.Minor || p.FeeBack < 0 || p.FeeBack > p.Fee) {
+		t.Fatalf("%v: %d held and %d taken of %d, %d of fee %d returned", k, p.Held, p.Taken, p.Amount.Minor, p.FeeBack, p.Fee)
+	}
 }

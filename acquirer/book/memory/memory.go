@@ -7,6 +7,7 @@ import (
 	"context"
 	"sort"
 	"sync"
+	"time"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
@@ -14,8 +15,19 @@ import (
 )
 
 type chain struct {
-	lane book.Lane
-	rows []book.Transfer
+	lane   book.Lane
+	rows   []book.Transfer
+	points []point
+}
+
+type point struct {
+	seq      uint64
+	balances book.Balances
+}
+
+type lease struct {
+	owner string
+	until time.Time
 }
 
 // Store is a book.Store whose content lives as long as it does.
@@ -25,6 +37,7 @@ type Store struct {
 	lanes  map[payment.Key]book.Lane
 	chains map[pay.MerchantID]*chain
 	epochs map[book.Lane]uint64
+	leases map[book.Lane]lease
 }
 
 var _ book.Store = (*Store)(nil)
@@ -33,7 +46,7 @@ var _ book.Store = (*Store)(nil)
 func New() *Store {
 	return &Store{
 		rows: map[payment.Key]payment.Payment{}, lanes: map[payment.Key]book.Lane{},
-		chains: map[pay.MerchantID]*chain{}, epochs: map[book.Lane]uint64{},
+		chains: map[pay.MerchantID]*chain{}, epochs: map[book.Lane]uint64{}, leases: map[book.Lane]lease{},
 	}
 }
 
@@ -60,7 +73,11 @@ func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.Lan
 		s.epochs[b.Lane] = b.Epoch
 		for _, op := range b.Ops {
 			before := s.head(op.Key.Merchant)
-			out[i].Results = append(out[i].Results, s.apply(b.Lane, op))
+			res, err := s.apply(b.Lane, op)
+			if err != nil {
+				return nil, err
+			}
+			out[i].Results = append(out[i].Results, res)
 			if after := s.head(op.Key.Merchant); after != before {
 				out[i].Heads = append(out[i].Heads, book.MerchantHead{Merchant: op.Key.Merchant, Head: after})
 			}
@@ -69,14 +86,16 @@ func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.Lan
 	return out, nil
 }
 
-func (s *Store) apply(lane book.Lane, op book.Op) book.Result {
-	res, postings := book.Decide(s.rows[op.Key], op)
-	if res.Status != book.Applied {
-		return res
+func (s *Store) apply(lane book.Lane, op book.Op) (book.Result, error) {
+	d, err := book.Decide(func(k payment.Key) (payment.Payment, error) { return s.rows[k], nil }, op)
+	if err != nil {
+		return d.Result, err
 	}
-	s.rows[op.Key] = res.Payment
-	s.lanes[op.Key] = lane
-	for _, p := range postings {
+	for _, row := range d.Rows {
+		s.rows[row.Key] = row
+		s.lanes[row.Key] = lane
+	}
+	for _, p := range d.Postings {
 		c := s.chains[op.Key.Merchant]
 		if c == nil {
 			c = &chain{lane: lane}
@@ -84,7 +103,7 @@ func (s *Store) apply(lane book.Lane, op book.Op) book.Result {
 		}
 		c.rows = append(c.rows, book.Chain(lane, op.Key, p, op.At, s.head(op.Key.Merchant)))
 	}
-	return res
+	return d.Result, nil
 }
 
 func (s *Store) head(m pay.MerchantID) book.Head {
@@ -127,55 +146,4 @@ func (s *Store) Find(ctx context.Context, lane book.Lane, key payment.Key) (paym
 	defer s.mu.Unlock()
 	p, ok := s.rows[key]
 	return p, ok && s.lanes[key] == lane, ctx.Err()
-}
-
-// Transfers implements book.Reader.
-func (s *Store) Transfers(ctx context.Context, f func(book.Transfer) error) error {
-	s.mu.Lock()
-	type run struct {
-		lane     book.Lane
-		merchant pay.MerchantID
-		rows     []book.Transfer
-	}
-	var runs []run
-	for m, c := range s.chains {
-		runs = append(runs, run{c.lane, m, append([]book.Transfer(nil), c.rows...)})
-	}
-	s.mu.Unlock()
-	sort.Slice(runs, func(i, j int) bool {
-		if runs[i].lane != runs[j].lane {
-			return runs[i].lane < runs[j].lane
-		}
-		return runs[i].merchant < runs[j].merchant
-	})
-	for _, r := range runs {
-		for _, t := range r.rows {
-			if err := f(t); err != nil {
-				return err
-			}
-		}
-	}
-	return ctx.Err()
-}
-
-// Payments implements book.Reader.
-func (s *Store) Payments(ctx context.Context, f func(book.Lane, payment.Payment) error) error {
-	s.mu.Lock()
-	ks := s.keys(func(payment.Key) bool { return true })
-	type row struct {
-		lane book.Lane
-		p    payment.Payment
-	}
-	rows := make([]row, 0, len(ks))
-	for _, k := range ks {
-		rows = append(rows, row{s.lanes[k], s.rows[k]})
-	}
-	s.mu.Unlock()
-	sort.SliceStable(rows, func(i, j int) bool { return rows[i].lane < rows[j].lane })
-	for _, r := range rows {
-		if err := f(r.lane, r.p); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
@@ -14,7 +13,11 @@ import (
 )
 
 const paymentColumns = `merchant, terminal, batch, stan, kind, id, state, fingerprint, amount, currency, sealed_pan,
- masked_pan, rrn, entry, cvm, scheme, scheme_stan, scheme_time, admitted_ms, updated_ms, response, auth_code, reversal_reason`
+ masked_pan, rrn, entry, cvm, scheme, scheme_stan, scheme_time, admitted_ms, updated_ms, response, auth_code, reversal_reason,
+ original_terminal, original_batch, original_stan, original_kind, held, taken, fee, fee_back, fee_rule, hold`
+
+// columns is how many paymentColumns names.
+const columns = 33
 
 type statements struct {
 	find, put, head, transfer, epoch, setEpoch *sql.Stmt
@@ -26,7 +29,7 @@ func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
 		sql string
 	}{
 		{&s.find, `SELECT ` + paymentColumns + ` FROM payments WHERE lane=? AND merchant=? AND terminal=? AND batch=? AND stan=? AND kind=?`},
-		{&s.put, `INSERT OR REPLACE INTO payments (lane, ` + paymentColumns + `) VALUES (?` + strings.Repeat(",?", 23) + `)`},
+		{&s.put, `INSERT OR REPLACE INTO payments (lane, ` + paymentColumns + `) VALUES (?` + strings.Repeat(",?", columns) + `)`},
 		{&s.head, `SELECT seq, hash FROM transfers WHERE lane=? AND merchant=? ORDER BY seq DESC LIMIT 1`},
 		{&s.transfer, `INSERT INTO transfers (lane, merchant, seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, prev, hash) VALUES (?` + strings.Repeat(",?", 14) + `)`},
 		{&s.epoch, `SELECT epoch FROM lanes WHERE lane=?`},
@@ -125,27 +128,29 @@ func (b *batch) lane(in book.LaneBatch, out *book.LaneResult) error {
 }
 
 func (b *batch) op(lane book.Lane, op book.Op) (res book.Result, moved bool, err error) {
-	k := op.Key
-	row, err := scan(b.stmt(b.stmts.find).QueryRowContext(b.ctx, lane, k.Merchant, k.Terminal, k.Batch, k.STAN, k.Kind))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	d, err := book.Decide(func(k payment.Key) (payment.Payment, error) { return b.load(lane, k) }, op)
+	if err != nil {
 		return res, false, err
 	}
-	res, postings := book.Decide(row, op)
-	if res.Status != book.Applied {
-		return res, false, nil
+	for _, row := range d.Rows {
+		if _, err := b.stmt(b.stmts.put).ExecContext(b.ctx, append([]any{lane}, values(row)...)...); err != nil {
+			return res, false, err
+		}
 	}
-	p := res.Payment
-	if _, err := b.stmt(b.stmts.put).ExecContext(b.ctx, lane, k.Merchant, k.Terminal, k.Batch, k.STAN, k.Kind, p.ID, p.State, p.Fingerprint[:],
-		p.Amount.Minor, p.Amount.Currency, p.SealedPAN, p.MaskedPAN, p.RRN, p.Entry, p.CVM, p.Scheme, p.SchemeSTAN, p.SchemeTime,
-		p.Admitted.UnixMilli(), p.Updated.UnixMilli(), p.Response, p.AuthCode, p.ReversalReason); err != nil {
-		return res, false, err
-	}
-	for _, posting := range postings {
+	for _, posting := range d.Postings {
 		if err := b.post(lane, op, posting); err != nil {
 			return res, false, err
 		}
 	}
-	return res, len(postings) > 0, nil
+	return d.Result, len(d.Postings) > 0, nil
+}
+
+func (b *batch) load(lane book.Lane, k payment.Key) (payment.Payment, error) {
+	row, err := scan(b.stmt(b.stmts.find).QueryRowContext(b.ctx, lane, k.Merchant, k.Terminal, k.Batch, k.STAN, k.Kind))
+	if errors.Is(err, sql.ErrNoRows) {
+		return payment.Payment{}, nil
+	}
+	return row, err
 }
 
 func (b *batch) post(lane book.Lane, op book.Op, p book.Posting) error {
@@ -164,21 +169,4 @@ func (b *batch) post(lane book.Lane, op book.Op, p book.Posting) error {
 	_, err := b.stmt(b.stmts.transfer).ExecContext(b.ctx, lane, m, t.Seq, t.Payment.Terminal, t.Payment.Batch, t.Payment.STAN, t.Payment.Kind,
 		t.Debit, t.Credit, t.Amount.Minor, t.Amount.Currency, t.What, t.At.UnixMilli(), t.Prev[:], t.Hash[:])
 	return err
-}
-
-type scanner interface{ Scan(...any) error }
-
-func scan(row scanner, first ...any) (payment.Payment, error) {
-	var p payment.Payment
-	var fingerprint []byte
-	var admitted, updated int64
-	err := row.Scan(append(first, &p.Key.Merchant, &p.Key.Terminal, &p.Key.Batch, &p.Key.STAN, &p.Key.Kind, &p.ID, &p.State, &fingerprint,
-		&p.Amount.Minor, &p.Amount.Currency, &p.SealedPAN, &p.MaskedPAN, &p.RRN, &p.Entry, &p.CVM, &p.Scheme, &p.SchemeSTAN, &p.SchemeTime,
-		&admitted, &updated, &p.Response, &p.AuthCode, &p.ReversalReason)...)
-	if err != nil {
-		return payment.Payment{}, err
-	}
-	copy(p.Fingerprint[:], fingerprint)
-	p.Admitted, p.Updated = time.UnixMilli(admitted).UTC(), time.UnixMilli(updated).UTC()
-	return p, nil
 }
