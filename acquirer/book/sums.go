@@ -33,6 +33,9 @@ type BatchTotals struct {
 // Add counts a payment of the batch. What was given back in the same batch
 // counts on both sides, as the two slips do.
 func (t *BatchTotals) Add(p payment.Payment) {
+	if p.Key.Kind.Rule().Local {
+		return // the settlement itself
+	}
 	if p.State.Unresolved() && p.State != payment.Forwarding {
 		t.Open++
 		return

@@ -19,8 +19,9 @@ import (
 type session struct {
 	terminal Terminal
 
-	mu   sync.Mutex
-	keys *workingKeys
+	mu     sync.Mutex
+	keys   *workingKeys
+	closed map[string]bool // batches of this life: whether they were closed
 }
 
 type workingKeys struct {
@@ -45,11 +46,13 @@ func (w *workingKeys) code() iso8583.MAC {
 // answer is what a terminal is told: a response code and, where there is one,
 // the payment's data.
 type answer struct {
-	code   string
-	rrn    string
-	auth   string
-	issuer []byte // F55 of the answer: never stored
-	silent bool   // no reply: the terminal has given up, its reversal rules
+	code    string
+	rrn     string
+	auth    string
+	issuer  []byte // F55 of the answer: never stored
+	balance string // F54 of a balance inquiry: never stored
+	totals  string // F48 of a settlement
+	silent  bool   // no reply: the terminal has given up, its reversal rules
 }
 
 // receive takes one frame from a terminal, in a task of its own.
@@ -70,32 +73,40 @@ func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 		return
 	}
 	switch mti := m.MTI(); mti {
-	case "0800":
+	case pos.MTISignIn:
 		h.signIn(c, hdr, m, s)
-	case "0820":
+	case pos.MTIManagement:
 		h.reply(c, hdr, m, answer{code: "00"}, s.working().code()) // echo and sign-out change nothing here
-	case "0200", "0400":
+	case pos.MTIAuthorisation, pos.MTIFinancial, pos.MTIAdvice, pos.MTIReversal, pos.MTISettlement, pos.MTIUpload:
 		w := s.working()
 		if w == nil || pos.CheckMAC(frame, w.mac) != nil {
 			h.refuse(c, "MAC", nil)
 			h.reply(c, hdr, m, answer{code: "A0"}, nil)
 			return
 		}
-		a := h.transact(ctx, s, w, m)
-		if !a.silent {
-			h.reply(c, hdr, m, a, w.mac)
-		}
+		h.request(ctx, c, hdr, s, w, m)
 	default:
 		h.refuse(c, "message type "+mti, nil)
 		h.reply(c, hdr, m, answer{code: "12"}, s.working().code())
 	}
 }
 
-func (h *Host) transact(ctx context.Context, s *session, w *workingKeys, m *iso8583.Message) answer {
-	if m.MTI() == "0400" {
-		return h.reversal(ctx, s, m)
+// request answers a message whose MAC fits.
+func (h *Host) request(ctx context.Context, c *link.Conn, hdr pos.Header, s *session, w *workingKeys, m *iso8583.Message) {
+	var a answer
+	switch m.MTI() {
+	case pos.MTIReversal:
+		a = h.reversal(ctx, s, m)
+	case pos.MTISettlement:
+		a = h.settle(ctx, s, m)
+	case pos.MTIUpload:
+		a = h.upload(ctx, s, m)
+	default:
+		a = h.transact(ctx, s, w, m)
 	}
-	return h.sale(ctx, s, w, m)
+	if !a.silent {
+		h.reply(c, hdr, m, a, w.mac)
+	}
 }
 
 // session binds F41 and F42 to what the connection's certificate says.
@@ -188,6 +199,12 @@ func (h *Host) replyWith(c *link.Conn, hdr pos.Header, m *iso8583.Message, a ans
 	}
 	if len(a.issuer) > 0 {
 		r.SetBytes(55, a.issuer)
+	}
+	if a.balance != "" {
+		r.Set(54, a.balance)
+	}
+	if a.totals != "" {
+		r.Set(48, a.totals)
 	}
 	if more != nil {
 		more(r)

@@ -51,6 +51,9 @@ type Config struct {
 	// AcquirerID is F32 towards the schemes: up to 11 digits.
 	AcquirerID string
 	Sealer     pay.Sealer
+	// Fee is what a merchant pays for an amount on a card, in minor units, and
+	// the name of the tariff row that says so; nil: nothing.
+	Fee func(m pay.MerchantID, card pay.PAN, amount pay.Money) (fen int64, rule string)
 	// FingerprintKey keys the digest that tells a repeated message from another one with the same key: 16 bytes.
 	FingerprintKey pay.Secret
 	// Identify reads who is at the other end. nil: the connection has no
@@ -113,14 +116,14 @@ func (c *Config) defaults() {
 
 // Host is one running acquirer host.
 type Host struct {
-	env      rt.Env
-	cfg      Config
-	schemes  []*scheme
-	commit   *committer
-	resolver *resolver
-	flight   flight
-	finger   *keys.AESCMAC
-	Stats    Stats
+	env       rt.Env
+	cfg       Config
+	schemes   []*scheme
+	commit    *committer
+	resolvers resolvers
+	flight    flight
+	finger    *keys.AESCMAC
+	Stats     Stats
 
 	mu        sync.Mutex
 	terminals map[pay.TerminalID]*session
@@ -156,14 +159,15 @@ func New(env rt.Env, cfg Config) (*Host, error) {
 	}
 	h.flight.env = env
 	h.commit = newCommitter(h)
-	h.resolver = newResolver(h)
 	for _, sc := range cfg.Schemes {
 		s, err := newScheme(h, sc)
 		if err != nil {
 			return nil, err
 		}
 		h.schemes = append(h.schemes, s)
+		h.resolvers = append(h.resolvers, newResolver(h, s))
 	}
+	h.resolvers = append(h.resolvers, newResolver(h, nil)) // what no scheme is configured for
 	return h, nil
 }
 
@@ -178,7 +182,9 @@ func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 			}
 		})
 	}
-	h.env.Go("host resolver", func() { h.resolver.run(ctx) })
+	for _, r := range h.resolvers {
+		h.env.Go("host resolver "+r.name(), func() { r.run(ctx) })
+	}
 	return link.Serve(ctx, h.env, ln, link.ServerOptions{
 		MaxConns: h.cfg.Limits.Connections, IdleTimeout: h.cfg.Timeouts.Idle, Handle: h.receive,
 	})

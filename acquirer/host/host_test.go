@@ -48,6 +48,7 @@ type stage struct {
 	asked   []*iso8583.Message // what the scheme got, in order
 	answer  func(m *iso8583.Message) (code string, send bool)
 	limits  host.Limits
+	fee     func(pay.MerchantID, pay.PAN, pay.Money) (int64, string)
 	holding func() // called by the store before it writes
 }
 
@@ -109,9 +110,12 @@ func (s *stage) scheme() {
 				return
 			}
 			r.Set(39, code)
-			if m.MTI() == "0200" && code == "00" {
+			if (m.MTI() == "0200" || m.MTI() == "0100") && code == "00" {
 				r.Set(38, "A1B2C3")
 				r.SetBytes(55, []byte{0x91, 2, 1, 2})
+			}
+			if m.Get(3) == pos.ProcessBalance && code == "00" {
+				r.Set(54, "0002156C000001234500")
 			}
 			out, err := cup.Encode(nil, r, mac)
 			if err != nil {
@@ -135,7 +139,7 @@ func (s *stage) sent(mti string) (out []*iso8583.Message) {
 }
 
 // host starts one life of the host.
-func (s *stage) host() {
+func (s *stage) host() *host.Host {
 	env := s.w.Node("host")
 	seal, err := pay.NewGCMSealer(pay.NewSecret(make([]byte, 32)), env.Rand())
 	if err != nil {
@@ -145,7 +149,7 @@ func (s *stage) host() {
 		Store: heldStore{s.store, s}, Heads: s, Terminals: []host.Terminal{{ID: tid, Merchant: merchant, TMK: secret(1)}},
 		Schemes: []host.SchemeConfig{{Name: "unionpay", Prefixes: []string{"62"}, ZPK: secret(2), MACKey: secret(3),
 			Dial: func(ctx context.Context) (net.Conn, error) { return env.Dial(ctx, cupAddr) }}},
-		AcquirerID: "48160000", Sealer: seal, FingerprintKey: secret(4), Limits: s.limits,
+		AcquirerID: "48160000", Sealer: seal, FingerprintKey: secret(4), Limits: s.limits, Fee: s.fee,
 		Timeouts: host.Timeouts{Scheme: 4 * time.Second, RetryPause: 100 * time.Millisecond, RetryCeil: 5 * time.Second},
 		Log:      slog.New(slog.NewTextHandler(&s.log, nil)), Fatal: func(err error) { s.t.Errorf("fatal: %v", err) },
 	})
@@ -159,6 +163,7 @@ func (s *stage) host() {
 		s.t.Fatal(err)
 	}
 	env.Go("host", func() { _ = h.Run(ctx, ln) })
+	return h
 }
 
 // run lets the world go on for d.
@@ -254,7 +259,9 @@ func sale(stan, amount string) *iso8583.Message {
 	m.SetMTI("0200")
 	m.Set(2, pan)
 	m.Set(3, pos.ProcessSale)
-	m.Set(4, amount)
+	if amount != "" {
+		m.Set(4, amount)
+	}
 	m.Set(11, stan)
 	m.Set(22, "072")
 	m.Set(25, "00")

@@ -9,25 +9,56 @@ import (
 	"huika/rt"
 )
 
-// resolver finishes what is open: a payment that was admitted by an earlier
-// life of the host is reversed (the scheme may have debited the customer), and
-// each reversal is sent until the scheme takes it (crash rule 4). The books
-// are its list; nothing lives only in memory.
+// resolver finishes what is open towards one scheme: a payment that an earlier
+// life of the host admitted and nobody answered is given up; each reversal and
+// each advice is sent until the scheme takes it (crash rule 4). The books are
+// its list; nothing lives only in memory. Each scheme has its own, so that a
+// dead one never slows another.
 type resolver struct {
-	h    *Host
-	wake rt.Waiter
+	h       *Host
+	s       *scheme // nil: what names no configured scheme
+	wake    rt.Waiter
+	letters letters
+	open    int // at the last look
+}
+
+type resolvers []*resolver
+
+func (rs resolvers) wake() {
+	for _, r := range rs {
+		r.wake.Wake()
+	}
 }
 
 // FastTries is how often a reversal is tried before the pauses grow.
 const FastTries = 3
 
-func newResolver(h *Host) *resolver { return &resolver{h, h.env.NewWaiter()} }
+func newResolver(h *Host, s *scheme) *resolver { return &resolver{h: h, s: s, wake: h.env.NewWaiter()} }
+
+func (r *resolver) name() string {
+	if r.s == nil {
+		return "of no scheme"
+	}
+	return r.s.cfg.Name
+}
+
+// mine reports whether the payment is this resolver's.
+func (r *resolver) mine(p payment.Payment) bool {
+	if p.Key.Kind.Rule().Local {
+		return false // the terminal's to finish
+	}
+	if r.s == nil {
+		return r.h.schemeNamed(p.Scheme) == nil
+	}
+	return p.Scheme == r.s.cfg.Name
+}
 
 func (r *resolver) run(ctx context.Context) {
 	pause, tries := r.h.cfg.Timeouts.RetryPause, 0
 	for ctx.Err() == nil {
 		open := r.sweep(ctx)
-		r.h.Stats.Unresolved.Store(int64(open))
+		r.h.Stats.Unresolved.Add(int64(open - r.open))
+		r.open = open
 		if open == 0 {
 			pause, tries = r.h.cfg.Timeouts.RetryPause, 0
 			if r.wake.Wait(ctx) != nil {
@@ -61,7 +92,7 @@ func (r *resolver) sweep(ctx context.Context) (open int) {
 				break
 			}
 			for _, p := range page {
-				if !r.h.flight.has(p.Key) && !r.one(ctx, p) {
+				if r.mine(p) && !r.h.flight.has(p.Key) && !r.one(ctx, p) {
 					open++
 				}
 			}
@@ -77,37 +108,55 @@ func (r *resolver) sweep(ctx context.Context) (open int) {
 // one takes a payment as far as it goes now and reports whether it is finished.
 func (r *resolver) one(ctx context.Context, p payment.Payment) bool {
 	if p.State == payment.Admitted {
-		res, err := r.h.commit.apply(ctx, book.Op{Event: payment.GiveUp, Key: p.Key, At: r.h.now(), ReversalReason: "96"})
+		op := book.Op{Event: payment.GiveUp, Key: p.Key, At: r.h.now(), ReversalReason: "96"}
+		if !p.Key.Kind.Rule().Reversible {
+			op = book.Op{Event: payment.Decline, Key: p.Key, At: op.At, Response: "96"}
+		}
+		res, err := r.h.commit.apply(ctx, op)
 		if err != nil {
 			return false
 		}
 		p = res.Payment // the list may be old: meanwhile the payment may have ended well
-		if res.Status == book.Applied {
+		if res.Status == book.Applied && p.State == payment.Reversing {
 			r.h.Stats.Reversals.Add(1)
 		}
 	}
-	if p.State != payment.Reversing {
+	var send func(context.Context, payment.Payment) (string, error)
+	end := payment.ReverseDone
+	switch {
+	case p.State == payment.Reversing && r.s != nil:
+		send = r.s.reverse
+	case p.State == payment.Forwarding && r.s != nil:
+		send, end = r.s.advise, payment.Forwarded
+	case p.State.Unresolved():
+		r.letters.note(p, "", r.h.now())
+		r.h.cfg.Log.Error("open payment of a scheme that is not configured", "payment", p.ID, "scheme", p.Scheme)
+		return false
+	default:
+		r.letters.drop(p.Key)
 		return true
 	}
-	s := r.h.schemeNamed(p.Scheme)
-	if s == nil {
-		r.h.cfg.Log.Error("reversal for a scheme that is not configured", "payment", p.ID, "scheme", p.Scheme)
+	code, err := send(ctx, p)
+	if err != nil || !taken(p.State, code) {
+		r.letters.note(p, code, r.h.now())
+		r.h.cfg.Log.Warn("not taken by the scheme yet", "state", p.State.String(), "payment", p.ID, "rrn", p.RRN, "response", code, "err", err)
 		return false
 	}
-	code, err := s.reverse(ctx, p)
-	if err != nil || !reversalTaken(code) {
-		r.h.cfg.Log.Warn("reversal not taken yet", "payment", p.ID, "rrn", p.RRN, "response", code, "err", err)
+	if _, err := r.h.commit.must(ctx, book.Op{Event: end, Key: p.Key, At: r.h.now()}); err != nil {
 		return false
 	}
-	if _, err := r.h.commit.must(ctx, book.Op{Event: payment.ReverseDone, Key: p.Key, At: r.h.now()}); err != nil {
-		return false
+	r.letters.drop(p.Key)
+	if end == payment.ReverseDone {
+		r.h.Stats.Reversed.Add(1)
 	}
-	r.h.Stats.Reversed.Add(1)
-	r.h.cfg.Log.Info("reversed", "payment", p.ID, "rrn", p.RRN, "reason", p.ReversalReason)
+	r.h.cfg.Log.Info(end.String(), "payment", p.ID, "rrn", p.RRN, "reason", p.ReversalReason)
 	return true
 }
 
-// reversalTaken: 00 done, 25 the original is unknown there, and will be refused if it still comes.
-func reversalTaken(code string) bool { return code == "00" || code == "25" }
+// taken: 00 done; for a reversal also 25, the original is unknown there and
+// will be refused if it still comes.
+func taken(s payment.State, code string) bool {
+	return code == "00" || code == "25" && s == payment.Reversing
+}
 
 func (h *Host) now() time.Time { return h.env.Now().UTC().Truncate(time.Millisecond) }

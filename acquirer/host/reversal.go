@@ -7,6 +7,7 @@ import (
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
 	"huika/iso8583"
+	"huika/iso8583/pos"
 	"huika/pay"
 )
 
@@ -15,7 +16,15 @@ import (
 // host sees to the rest; 25 means that no such payment ever came, and that it
 // will be refused if it still does.
 func (h *Host) reversal(ctx context.Context, s *session, m *iso8583.Message) answer {
-	key, code := parseKey(s, m)
+	f60, err := pos.ParseF60(m.Get(60))
+	if err != nil {
+		return answer{code: "30"}
+	}
+	is, ok := reversedBy(m, f60)
+	if !ok {
+		return answer{code: "12"}
+	}
+	key, code := parseKey(s, m, is.kind)
 	if code != "" {
 		return answer{code: code}
 	}
@@ -59,7 +68,7 @@ func (h *Host) reverseOnce(ctx context.Context, key payment.Key, reason string, 
 	case res.Status == book.Applied:
 		h.Stats.Reversals.Add(1)
 		log.Info("terminal reverses", "reason", reason)
-		h.resolver.wake.Wake()
+		h.resolvers.wake()
 	}
 	// Declined (Stale) has nothing to give back; a duplicate is answered like the first.
 	return answer{code: "00", rrn: string(res.Payment.RRN)}, false

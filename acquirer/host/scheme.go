@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"huika/acquirer/book"
 	"huika/acquirer/payment"
 	"huika/iso8583"
 	"huika/iso8583/cup"
@@ -53,6 +54,15 @@ func newScheme(h *Host, cfg SchemeConfig) (*scheme, error) {
 		Mux: link.MuxOptions{Window: cfg.Window, Classify: cup.Classify, Late: func([]byte) { h.Stats.Late.Add(1) }},
 	})
 	return s, nil
+}
+
+// routeOf is where a request goes: a follow-up where its original went, any
+// other by its card number.
+func (h *Host) routeOf(r request) *scheme {
+	if len(r.rule.On) > 0 {
+		return h.schemeNamed(r.original.Scheme)
+	}
+	return h.route(r.pan)
 }
 
 // route is the scheme of a card number, or nil. The longest prefix wins.
@@ -130,28 +140,88 @@ func (s *scheme) exchange(ctx context.Context, call caller, msg *iso8583.Message
 	return reply, nil
 }
 
-// ask sends a sale. errNotAsked means that nothing can have been debited; any
-// other error leaves that open.
-func (s *scheme) ask(ctx context.Context, p payment.Payment, in *iso8583.Message, pan pay.PAN, pin []byte) (*iso8583.Message, error) {
-	msg := iso8583.NewMessage()
+// ask sends a payment's request. errNotAsked means that nothing can have been
+// done; any other error leaves that open.
+func (s *scheme) ask(ctx context.Context, p payment.Payment, req request, in *iso8583.Message, pin []byte) (*iso8583.Message, error) {
+	msg := s.request(p, req.pan)
 	defer msg.Reset()
-	msg.SetMTI("0200")
-	msg.Set(2, pan.Reveal())
-	msg.Set(3, in.Get(3))
-	s.common(msg, p)
-	for _, f := range []int{14, 22, 23, 25, 35} {
+	for _, f := range []int{14, 22, 23, 35} {
 		if in.Has(f) {
 			msg.Set(f, in.Get(f))
 		}
 	}
-	msg.SetBytes(55, in.Bytes(55))
+	if in.Has(55) {
+		msg.SetBytes(55, in.Bytes(55))
+	}
 	if pin != nil {
 		msg.SetBytes(52, pin)
 		msg.Set(53, in.Get(53))
 	}
+	if len(req.rule.On) > 0 {
+		s.names(msg, req.original)
+	}
 	ctx, cancel := s.h.env.WithTimeout(ctx, s.h.cfg.Timeouts.Scheme)
 	defer cancel()
 	return s.exchange(ctx, s.client.Call, msg)
+}
+
+// request is what every request of a payment's kind holds.
+func (s *scheme) request(p payment.Payment, pan pay.PAN) *iso8583.Message {
+	is := ofKind(p.Key.Kind)
+	shape := is.shape()
+	msg := iso8583.NewMessage()
+	msg.SetMTI(is.mti)
+	msg.Set(2, pan.Reveal())
+	msg.Set(3, shape.Processing)
+	s.common(msg, p)
+	msg.Set(22, p.Entry)
+	msg.Set(25, shape.Condition)
+	return msg
+}
+
+// names says which payment a follow-up means: F90 and F38.
+func (s *scheme) names(msg *iso8583.Message, o payment.Payment) {
+	msg.Set(90, s.originalOf(o))
+	if o.AuthCode != "" {
+		msg.Set(38, o.AuthCode)
+	}
+}
+
+// originalOf is F90.
+func (s *scheme) originalOf(o payment.Payment) string {
+	return cup.Original{MTI: ofKind(o.Key.Kind).mti, STAN: o.SchemeSTAN.String(), Transmission: o.SchemeTime, Acquirer: s.h.cfg.AcquirerID}.String()
+}
+
+// advise tells the scheme of an advice, as often as it takes: the scheme knows
+// it again by its own F7 and F11.
+func (s *scheme) advise(ctx context.Context, p payment.Payment) (string, error) {
+	pan, err := s.pan(p)
+	if err != nil {
+		return "", err
+	}
+	o, ok, err := s.h.cfg.Store.Find(ctx, book.LaneOf(p.Key.Merchant, s.h.cfg.Lanes), p.Original)
+	if err != nil || !ok {
+		return "", errors.Join(fmt.Errorf("original of advice %s is not there", p.ID), err)
+	}
+	msg := s.request(p, pan)
+	defer msg.Reset()
+	s.names(msg, o)
+	ctx, cancel := s.h.env.WithTimeout(ctx, s.h.cfg.Timeouts.Scheme)
+	defer cancel()
+	reply, err := s.exchange(ctx, s.client.Call, msg)
+	if err != nil {
+		return "", err
+	}
+	return reply.Get(39), nil
+}
+
+func (s *scheme) pan(p payment.Payment) (pay.PAN, error) {
+	digits, err := s.h.cfg.Sealer.Open(p.SealedPAN, payment.PANContext(p.Key))
+	if err != nil {
+		return pay.PAN{}, fmt.Errorf("card number of payment %s: %w", p.ID, err)
+	}
+	defer clear(digits)
+	return pay.ParsePAN(string(digits))
 }
 
 // common sets what a sale and its reversal share.
@@ -172,22 +242,18 @@ func (s *scheme) common(msg *iso8583.Message, p payment.Payment) {
 // reverse sends one 0420 and returns its response code. F90 names the
 // original, so that any number of tries is one reversal.
 func (s *scheme) reverse(ctx context.Context, p payment.Payment) (string, error) {
-	digits, err := s.h.cfg.Sealer.Open(p.SealedPAN, payment.PANContext(p.Key))
+	pan, err := s.pan(p)
 	if err != nil {
-		return "", fmt.Errorf("card number of payment %s: %w", p.ID, err)
+		return "", err
 	}
-	defer clear(digits)
-	msg := iso8583.NewMessage()
+	msg := s.request(p, pan)
 	defer msg.Reset()
-	msg.SetMTI("0420")
-	msg.Set(2, string(digits))
-	msg.Set(3, "000000")
-	s.common(msg, p)
+	msg.SetMTI(cup.MTIReversal)
+	msg.Unset(25)
 	msg.Set(7, schemeTime(s.h.env.Now()))
 	msg.Set(11, s.h.nextSTAN().String())
-	msg.Set(22, p.Entry)
 	msg.Set(39, p.ReversalReason)
-	msg.Set(90, cup.Original{MTI: "0200", STAN: p.SchemeSTAN.String(), Transmission: p.SchemeTime, Acquirer: s.h.cfg.AcquirerID}.String())
+	msg.Set(90, s.originalOf(p))
 	ctx, cancel := s.h.env.WithTimeout(ctx, s.h.cfg.Timeouts.Scheme)
 	defer cancel()
 	reply, err := s.exchange(ctx, s.client.Call, msg)

@@ -11,15 +11,16 @@ type Kind byte
 
 // Kinds, with the names that UnionPay's terminals print.
 const (
-	Sale             Kind = 1 // 消费
-	Void             Kind = 2 // 消费撤销: gives a whole sale back, same batch
-	Refund           Kind = 3 // 退货: gives a sale or completion back, whole or in parts
-	PreAuth          Kind = 4 // 预授权: holds an amount on the card
-	PreAuthCancel    Kind = 5 // 预授权撤销: frees it
-	Completion       Kind = 6 // 预授权完成: takes up to 115 % of what was held
-	CompletionVoid   Kind = 7 // 预授权完成撤销: gives it back; the pre-authorisation stays used
-	CompletionAdvice Kind = 8 // 预授权完成通知: a completion that asks nobody; the scheme is told
-	Balance          Kind = 9 // 余额查询: moves nothing
+	Sale             Kind = 1  // 消费
+	Void             Kind = 2  // 消费撤销: gives a whole sale back, same batch
+	Refund           Kind = 3  // 退货: gives a sale or completion back, whole or in parts
+	PreAuth          Kind = 4  // 预授权: holds an amount on the card
+	PreAuthCancel    Kind = 5  // 预授权撤销: frees it
+	Completion       Kind = 6  // 预授权完成: takes up to 115 % of what was held
+	CompletionVoid   Kind = 7  // 预授权完成撤销: gives it back; the pre-authorisation stays used
+	CompletionAdvice Kind = 8  // 预授权完成通知: a completion that asks nobody; the scheme is told
+	Balance          Kind = 9  // 余额查询: moves nothing
+	Settlement       Kind = 10 // 结算: closes a terminal's batch; STAN 0, so that there is one a batch
 )
 
 // Claim is how much of an earlier payment a follow-up takes.
@@ -47,6 +48,7 @@ type Rule struct {
 	SameBatch  bool // only in the batch, and at the terminal, of the original
 	Advice     bool // accepted here and told to the scheme until it listens
 	Reversible bool // without an answer it is reversed; a question is just dropped
+	Local      bool // between terminal and acquirer; no scheme is asked
 	Moves      Moves
 }
 
@@ -74,6 +76,7 @@ var Rules = []Rule{
 	{Kind: CompletionVoid, Name: "completion void", On: []Kind{Completion}, Claim: Whole, OnApproval: Undo, SameBatch: true, Reversible: true, Moves: MovesSaleBack},
 	{Kind: CompletionAdvice, Name: "completion advice", On: []Kind{PreAuth}, Claim: Complete, OnApproval: Use, Advice: true, Moves: MovesComplete},
 	{Kind: Balance, Name: "balance inquiry", Moves: MovesNothing},
+	{Kind: Settlement, Name: "settlement", Local: true, Moves: MovesNothing},
 }
 
 // Rule is the kind's row of Rules. An unknown kind has the zero Rule.

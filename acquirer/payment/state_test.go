@@ -62,7 +62,7 @@ func draw() []byte {
 		for _, n := range []struct {
 			on   bool
 			text string
-		}{{r.SameBatch, "same batch"}, {r.Advice, "advice"}, {!r.Reversible && !r.Advice, "never reversed"}} {
+		}{{r.SameBatch, "same batch"}, {r.Advice, "advice"}, {r.Local, "no scheme is asked"}, {!r.Reversible && !r.Advice && !r.Local, "never reversed"}} {
 			if n.on {
 				notes = append(notes, n.text)
 			}

@@ -16,9 +16,11 @@ import (
 
 // Message types of requests; the answer's third digit is one higher.
 const (
-	MTIFinancial = "0200"
-	MTIReversal  = "0420"
-	MTINetwork   = "0800"
+	MTIAuthorisation = "0100" // pre-authorisation and its cancel
+	MTIFinancial     = "0200" // sale, void, completion, balance
+	MTIAdvice        = "0220" // refund, completion advice
+	MTIReversal      = "0420"
+	MTINetwork       = "0800"
 )
 
 // Network management codes (F70).
@@ -69,6 +71,7 @@ var Spec = &iso8583.Spec{
 		49:  {Name: "currency", Type: iso8583.AN, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 3, Show: iso8583.Clear},
 		52:  {Name: "PIN block", Type: iso8583.B, Enc: iso8583.Binary, Length: iso8583.Fixed, Max: 8},
 		53:  {Name: "security control", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 16, Show: iso8583.Clear},
+		54:  {Name: "additional amounts", Type: iso8583.AN, Enc: iso8583.ASCII, Length: iso8583.LLLASCII, Max: 120},
 		55:  {Name: "IC card data", Type: iso8583.B, Enc: iso8583.Binary, Length: iso8583.LLLASCII, Max: 255, Show: iso8583.EMVData},
 		60:  {Name: "reason and capability", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.LLLASCII, Max: 100, Show: iso8583.Clear},
 		61:  {Name: "cardholder authentication", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.LLLASCII, Max: 200},

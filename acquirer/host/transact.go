@@ -2,35 +2,22 @@ package host
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
-	"huika/emv/tag"
-	"huika/emv/tlv"
 	"huika/iso8583"
-	"huika/iso8583/pos"
 	"huika/keys"
 	"huika/pay"
 )
 
-// request is what a terminal's sale asks, checked.
-type request struct {
-	key payment.Key
-	id  pay.PaymentID
-	pan pay.PAN
-	amt pay.Money
-	cvm string
-	pin bool
-}
-
-// sale is a sale's whole way: admit, ask, settle, answer.
-func (h *Host) sale(ctx context.Context, s *session, w *workingKeys, m *iso8583.Message) answer {
-	req, code := parseSale(s, m)
+// transact is a payment's whole way: admit, ask, settle, answer.
+func (h *Host) transact(ctx context.Context, s *session, w *workingKeys, m *iso8583.Message) answer {
+	req, code := h.parse(ctx, s, m)
+	if code == "" {
+		code = h.batchOpen(ctx, s, req.key)
+	}
 	if code != "" {
 		h.Stats.Refused.Add(1)
 		return answer{code: code}
@@ -59,7 +46,7 @@ func (h *Host) join(ctx context.Context, e *flown, print payment.Fingerprint) an
 }
 
 func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req request, print payment.Fingerprint) answer {
-	sc := h.route(req.pan)
+	sc := h.routeOf(req)
 	if sc == nil {
 		return answer{code: "14"}
 	}
@@ -76,9 +63,13 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 	if !ok {
 		return a
 	}
+	if req.rule.Advice { // it holds already; the resolver tells the scheme
+		h.resolvers.wake()
+		return answer{code: "00", rrn: string(p.RRN), auth: p.AuthCode}
+	}
 	log := h.cfg.Log.With("payment", p.ID, "rrn", p.RRN, "stan", p.Key.STAN.String(), "terminal", p.Key.Terminal)
-	log.Info("admitted", "amount", p.Amount.String(), "card", p.MaskedPAN, "scheme", p.Scheme, "cvm", p.CVM)
-	reply, err := sc.ask(ctx, p, m, req.pan, pin)
+	log.Info("admitted", "kind", p.Key.Kind.String(), "amount", p.Amount.String(), "card", p.MaskedPAN, "scheme", p.Scheme, "cvm", p.CVM)
+	reply, err := sc.ask(ctx, p, req, m, pin)
 	op := h.settlement(p, reply, err)
 	res, cerr := h.commit.must(ctx, op)
 	if cerr != nil {
@@ -87,7 +78,7 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 	}
 	if res.Status == book.Stale {
 		log.Warn("answer came after the payment was given up", "state", res.Payment.State.String())
-		h.resolver.wake.Wake()
+		h.resolvers.wake()
 		return answer{silent: true}
 	}
 	return h.ended(log.With("response", res.Payment.Response), op, res.Payment, reply, err)
@@ -106,9 +97,16 @@ func (h *Host) admit(ctx context.Context, sc *scheme, m *iso8583.Message, req re
 	row := payment.Payment{
 		ID: req.id, Fingerprint: print, Amount: req.amt, SealedPAN: box, MaskedPAN: req.pan.Masked(),
 		RRN: pay.RRN(rrn(now.In(h.cfg.Location).Format("06002"), now.In(h.cfg.Location).Hour(), stan)), Entry: m.Get(22), CVM: req.cvm,
-		Scheme: sc.cfg.Name, SchemeSTAN: stan, SchemeTime: schemeTime(now),
+		Scheme: sc.cfg.Name, SchemeSTAN: stan, SchemeTime: schemeTime(now), Original: req.original.Key,
 	}
-	res, err := h.commit.apply(ctx, book.Op{Event: payment.Admit, Key: req.key, At: now, New: &row})
+	if h.cfg.Fee != nil && (req.rule.Moves == payment.MovesSale || req.rule.Moves == payment.MovesComplete) {
+		row.Fee, row.FeeRule = h.cfg.Fee(req.key.Merchant, req.pan, req.amt)
+	}
+	op := book.Op{Event: payment.Admit, Key: req.key, At: now, New: &row}
+	if req.rule.Advice {
+		op.Event, op.Response, op.AuthCode = payment.Accept, "00", req.original.AuthCode
+	}
+	res, err := h.commit.apply(ctx, op)
 	switch {
 	case err != nil:
 		// Nothing was written (queue full, or not applied), or the host is ending.
@@ -116,6 +114,10 @@ func (h *Host) admit(ctx context.Context, sc *scheme, m *iso8583.Message, req re
 		return payment.Payment{}, answer{code: "96", silent: ctx.Err() != nil}, false
 	case res.Status == book.Mismatch:
 		return payment.Payment{}, answer{code: "94"}, false
+	case res.Status == book.Refused:
+		h.Stats.Refused.Add(1)
+		h.cfg.Log.Info("refused", "kind", req.key.Kind.String(), "original", req.original.ID, "response", res.Refusal.Code, "why", res.Refusal.Why)
+		return payment.Payment{}, answer{code: res.Refusal.Code}, false
 	case res.Status != book.Applied:
 		return payment.Payment{}, stored(res.Payment), false
 	}
@@ -131,7 +133,7 @@ func rrn(yearDay string, hour int, stan pay.STAN) string {
 // stored answers a message that repeats an ended payment.
 func stored(p payment.Payment) answer {
 	switch p.State {
-	case payment.Approved, payment.Declined:
+	case payment.Approved, payment.Declined, payment.Undone, payment.Used, payment.Forwarding:
 		return answer{code: p.Response, rrn: string(p.RRN), auth: p.AuthCode}
 	case payment.Tombstone, payment.Reversing, payment.Reversed:
 		return answer{code: "12", rrn: string(p.RRN)} // it was reversed: start anew
@@ -143,7 +145,7 @@ func stored(p payment.Payment) answer {
 func (h *Host) settlement(p payment.Payment, reply *iso8583.Message, err error) book.Op {
 	op := book.Op{Key: p.Key, At: h.now()}
 	switch {
-	case errors.Is(err, errNotAsked):
+	case errors.Is(err, errNotAsked), err != nil && !p.Key.Kind.Rule().Reversible: // a question may go unanswered
 		op.Event, op.Response = payment.DropUnrouted, "91"
 	case err != nil:
 		op.Event, op.Response, op.ReversalReason = payment.Reverse, "91", "98"
@@ -163,14 +165,15 @@ func (h *Host) ended(log logger, op book.Op, p payment.Payment, reply *iso8583.M
 		log.Info("approved")
 	case payment.Reverse:
 		h.Stats.Reversals.Add(1)
-		h.resolver.wake.Wake()
+		h.resolvers.wake()
 		log.Warn("no answer from the scheme: reversing", "err", err)
 	default:
 		h.Stats.Declined.Add(1)
 		log.Info("declined", "err", err)
 	}
-	if reply != nil && reply.Has(55) {
+	if reply != nil {
 		a.issuer = append([]byte(nil), reply.Bytes(55)...)
+		a.balance = reply.Get(54)
 	}
 	return a
 }
@@ -178,77 +181,4 @@ func (h *Host) ended(log logger, op book.Op, p payment.Payment, reply *iso8583.M
 type logger interface {
 	Info(string, ...any)
 	Warn(string, ...any)
-}
-
-// parseSale reads and checks the fields; code is the refusal, or "".
-func parseSale(s *session, m *iso8583.Message) (request, string) {
-	key, code := parseKey(s, m)
-	if code != "" {
-		return request{}, code
-	}
-	r := request{key: key, id: pay.PaymentID(m.Get(46)), pin: m.Has(52)}
-	minor, err := strconv.ParseInt(m.Get(4), 10, 64)
-	if err != nil || minor <= 0 {
-		return r, "13"
-	}
-	currency, err := pay.ParseCurrency(m.Get(49))
-	if err != nil {
-		return r, "30"
-	}
-	r.amt = pay.Money{Minor: minor, Currency: currency}
-	digits, _, _ := strings.Cut(m.Get(35), "=")
-	if m.Has(2) {
-		if m.Has(35) && digits != m.Get(2) {
-			return r, "30" // F2 and F35 name two cards
-		}
-		digits = m.Get(2)
-	}
-	if r.pan, err = pay.ParsePAN(digits); err != nil {
-		return r, "14"
-	}
-	if m.Get(3) != pos.ProcessSale || !m.Has(55) {
-		return r, "30"
-	}
-	r.cvm = claimedCVM(m)
-	return r, ""
-}
-
-func parseKey(s *session, m *iso8583.Message) (payment.Key, string) {
-	f60, err := pos.ParseF60(m.Get(60))
-	if err != nil {
-		return payment.Key{}, "30"
-	}
-	stan, err := strconv.ParseUint(m.Get(11), 10, 32)
-	if err != nil || stan == 0 {
-		return payment.Key{}, "30"
-	}
-	return payment.Key{Merchant: s.terminal.Merchant, Terminal: s.terminal.ID, Batch: f60.Batch, STAN: pay.STAN(stan), Kind: payment.Sale}, ""
-}
-
-// claimedCVM is what the terminal says was verified: F52, else CVM Results 9F34.
-func claimedCVM(m *iso8583.Message) string {
-	if m.Has(52) {
-		return "online_pin"
-	}
-	if v, ok := tlv.Find(m.Bytes(55), tag.CVMResults); ok && len(v) == 3 {
-		switch v[0] & 0x3F {
-		case 0x02:
-			return "online_pin"
-		case 0x1E:
-			return "signature"
-		case 0x01:
-			return "cdcvm"
-		}
-	}
-	return "none"
-}
-
-// fingerprint is a keyed digest of everything that makes two sales the same
-// sale. The PIN block is left out: a repeated message may be enciphered anew.
-func (h *Host) fingerprint(r request, m *iso8583.Message) payment.Fingerprint {
-	d := sha256.New()
-	for _, part := range []string{string(r.id), r.pan.Reveal(), r.amt.String(), m.Get(3), m.Get(22), string(m.Bytes(55))} {
-		_, _ = fmt.Fprintf(d, "%d:%s;", len(part), part) // hash.Hash never fails
-	}
-	return payment.Fingerprint(h.finger.Full(d.Sum(nil)))
 }
