@@ -16,7 +16,7 @@ type arrow struct {
 const (
 	data     = "emv/tlv emv/tag emv/dol emv/apdu emv/oda emv/cryptogram emv/bdh"
 	messages = "iso8583/** keys/** quantum/** qr/** ecny/**"
-	anything = "pay rt emv/** card/** nfc/** terminal/** acquirer/** world/** httpapi/** web site sim/** " + messages
+	anything = "pay rt emv/** card/** nfc/** terminal/** acquirer/** world/** httpapi/** web site site/load sim/** " + messages
 )
 
 // arrows is "Arrows" of docs/ARCHITECTURE.md. The first line that matches a
@@ -24,6 +24,8 @@ const (
 var arrows = []arrow{
 	{"cmd/**", "cmd/** " + anything},
 	{"site", "terminal/** acquirer/** world/** nfc/** card/** httpapi/** web emv/** pay rt " + messages},
+
+	{"site/load", "site acquirer/host iso8583/** keys pay rt"},
 
 	{"pay", ""},
 	{"rt", ""},

@@ -30,6 +30,8 @@ type Kit struct {
 	At Boundary
 	// Fatal ends the process: a store is broken.
 	Fatal func(error)
+	// Terminals are known to the host beside the configured one.
+	Terminals []host.Terminal
 	// PIN gives a profile's PIN; nil: Config.World.PIN for all.
 	PIN func(profile string) string
 }
@@ -58,7 +60,7 @@ func (k Kit) Scheme(store scheme.Store, issuerAddr func() string) (*scheme.Schem
 		Acquirers: []scheme.Acquirer{{ID: k.Config.Acquirer.ID, Zone: scheme.Zone{ZPK: k.Secrets.AcquirerZPK, MACKey: k.Secrets.AcquirerMAC}}},
 		Issuers: []scheme.Issuer{{
 			Name: "demo bank", Prefixes: []string{"62"}, Zone: scheme.Zone{ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC},
-			Dial: k.Wire.Dialer(roleScheme, roleIssuer, issuerAddr),
+			Dial: k.Wire.Dialer(RoleScheme, roleIssuer, issuerAddr),
 		}},
 		Store:   store,
 		Timeout: time.Duration(k.Config.Timeouts.Issuer), Log: k.Log.With("part", "scheme"),
@@ -76,10 +78,10 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemeAddr func() str
 	}
 	return host.New(k.Env, host.Config{
 		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes,
-		Terminals: []host.Terminal{{ID: pay.TerminalID(k.Config.Terminal.ID), Merchant: pay.MerchantID(k.Config.Merchant.ID), TMK: k.Secrets.TMK}},
+		Terminals: append([]host.Terminal{{ID: pay.TerminalID(k.Config.Terminal.ID), Merchant: pay.MerchantID(k.Config.Merchant.ID), TMK: k.Secrets.TMK}}, k.Terminals...),
 		Schemes: []host.SchemeConfig{{
 			Name: SchemeName, Prefixes: []string{"62"}, ZPK: k.Secrets.AcquirerZPK, MACKey: k.Secrets.AcquirerMAC,
-			Dial: k.Wire.Dialer(roleHost, roleScheme, schemeAddr),
+			Dial: k.Wire.Dialer(RoleHost, RoleScheme, schemeAddr),
 		}},
 		AcquirerID: k.Config.Acquirer.ID, Sealer: sealer, FingerprintKey: k.Secrets.Fingerprint, Identify: k.Wire.Identify(),
 		Location: k.Config.Location(), Timeouts: host.Timeouts{Scheme: time.Duration(k.Config.Timeouts.Scheme)},
@@ -110,7 +112,7 @@ func (k Kit) Terminal(reader nfc.Reader, j journal.Store, hostAddr func() string
 		Mode: string(c.Mode), TerminalID: pay.TerminalID(c.Terminal.ID), MerchantID: pay.MerchantID(c.Merchant.ID),
 		MerchantName: c.Merchant.Name, MerchantCategory: uint16(c.Merchant.Category), Location: c.Location(),
 		Limits: terminal.Limits{CVM: c.Terminal.CVMLimit}, Reader: reader, CAKeys: keys, Journal: j, Sealer: sealer, TMK: k.Secrets.TMK,
-		Dial:    k.Wire.Dialer(roleTerminal(pay.TerminalID(c.Terminal.ID), pay.MerchantID(c.Merchant.ID)), roleHost, hostAddr),
+		Dial:    k.Wire.Dialer(RoleTerminal(pay.TerminalID(c.Terminal.ID), pay.MerchantID(c.Merchant.ID)), RoleHost, hostAddr),
 		Printer: printer,
 		Timeouts: terminal.Timeouts{Present: time.Duration(t.Present), PIN: time.Duration(t.PIN), Host: time.Duration(t.Terminal), Manage: time.Duration(t.Terminal),
 			Connect: min(5*time.Second, time.Duration(t.Terminal))},

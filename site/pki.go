@@ -28,12 +28,13 @@ const DemoMark = "DEMO"
 
 // Roles of the parties on the wire, as their certificates name them.
 const (
-	roleHost   = "acquirer"
-	roleScheme = "scheme"
+	RoleHost   = "acquirer"
+	RoleScheme = "scheme"
 	roleIssuer = "issuer"
 )
 
-func roleTerminal(t pay.TerminalID, m pay.MerchantID) string {
+// RoleTerminal is what a terminal's certificate calls it.
+func RoleTerminal(t pay.TerminalID, m pay.MerchantID) string {
 	return "terminal " + string(t) + " " + string(m)
 }
 

@@ -107,6 +107,18 @@ func (s *System) open(env rt.Env, cfg Config, parts Parts, log *slog.Logger) err
 	return nil
 }
 
+// OpenHost starts a host alone over a kit that was opened before: for who
+// measures it with terminals of its own.
+func OpenHost(kit Kit) (*System, error) {
+	s := &System{Kit: kit, hostAddr: kit.Config.Acquirer.Listen, schemeAddr: kit.Config.World.Scheme}
+	s.Kit.Fatal = s.fail
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.openHost(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
 // OpenKit reads or makes everything that an installation keeps for all parts.
 // Processes that start together take turns.
 func OpenKit(env rt.Env, cfg Config, log *slog.Logger) (Kit, error) {
@@ -248,7 +260,7 @@ func (s *System) openWorld() error {
 	if s.Scheme, err = k.Scheme(owed, func() string { return s.issuerAddr }); err != nil {
 		return err
 	}
-	sln, err := s.listen(roleScheme, k.Config.World.Scheme, &s.schemeAddr)
+	sln, err := s.listen(RoleScheme, k.Config.World.Scheme, &s.schemeAddr)
 	if err != nil {
 		return err
 	}
@@ -282,7 +294,7 @@ func (s *System) openHost() error {
 	if s.Host, err = k.Host(books, heads, func() string { return s.schemeAddr }); err != nil {
 		return err
 	}
-	ln, err := s.listen(roleHost, k.Config.Acquirer.Listen, &s.hostAddr)
+	ln, err := s.listen(RoleHost, k.Config.Acquirer.Listen, &s.hostAddr)
 	if err != nil {
 		return err
 	}
