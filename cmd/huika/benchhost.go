@@ -55,7 +55,7 @@ func (b *benchHostCmd) Run(ctx context.Context, _ *cli) error {
 	}
 	fig, err := load.Run(ctx, load.Options{
 		Data: dir, Terminals: b.Terminals, Merchants: min(max(b.Merchants, 1), b.Terminals), Store: b.Store, DSN: b.DSN, Program: self, Rate: b.Rate, Profile: b.Profile,
-		Seconds: time.Duration(b.Seconds * float64(time.Second)), Warm: time.Duration(b.Warm * float64(time.Second)),
+		For: time.Duration(b.Seconds * float64(time.Second)), Warm: time.Duration(b.Warm * float64(time.Second)),
 	})
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ type Options struct {
 	Data      string        // an empty directory
 	Terminals int           // connected at once
 	Merchants int           // they share the terminals evenly
-	Seconds   time.Duration // measured, after Warm
+	For       time.Duration // measured, after Warm
 	Warm      time.Duration
 	Rate      float64 // payments a second, open loop: latency counts from the intended moment; 0: closed loop
 	Store     string  // sqlite or postgres
@@ -95,7 +95,7 @@ var ErrHost = errors.New("load: host process")
 // Run measures: it starts the scheme here and the host in another process,
 // connects the terminals, and lets them pay.
 func Run(ctx context.Context, o Options) (fig Figures, err error) {
-	if o.Terminals < 1 || o.Merchants < 1 || o.Merchants > o.Terminals || o.Seconds <= 0 {
+	if o.Terminals < 1 || o.Merchants < 1 || o.Merchants > o.Terminals || o.For <= 0 {
 		return fig, errors.New("load: want at least one terminal, no more merchants than terminals, and a time to measure")
 	}
 	kit, err := o.kit()

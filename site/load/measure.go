@@ -22,7 +22,7 @@ func (o Options) measure(ctx context.Context, h *hostProcess, ts []*terminal) (F
 		return Figures{}, err
 	}
 	mine, start := used(), time.Now()
-	drive(ctx, ts, o.Seconds, o.Rate)
+	drive(ctx, ts, o.For, o.Rate)
 	seconds := time.Since(start).Seconds()
 	mineAfter := used()
 	after, err := h.usage()

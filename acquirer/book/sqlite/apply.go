@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,68 +13,52 @@ import (
 	"huika/pay"
 )
 
-const paymentColumns = `merchant, terminal, batch, stan, kind, id, state, fingerprint, amount, currency, sealed_pan,
- masked_pan, rrn, entry, cvm, scheme, scheme_stan, scheme_time, admitted_ms, updated_ms, response, auth_code, reversal_reason,
- original_terminal, original_batch, original_stan, original_kind, held, taken, fee, fee_back, fee_rule, hold`
-
-// columns is how many paymentColumns names.
-const columns = 33
-
-type statements struct {
-	find, put, head, transfer, epoch, setEpoch *sql.Stmt
-}
-
-func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
-	for _, p := range []struct {
-		to  **sql.Stmt
-		sql string
-	}{
-		{&s.find, `SELECT ` + paymentColumns + ` FROM payments WHERE lane=? AND merchant=? AND terminal=? AND batch=? AND stan=? AND kind=?`},
-		{&s.put, `INSERT OR REPLACE INTO payments (lane, ` + paymentColumns + `) VALUES (?` + strings.Repeat(",?", columns) + `)`},
-		{&s.head, `SELECT seq, hash FROM transfers WHERE lane=? AND merchant=? ORDER BY seq DESC LIMIT 1`},
-		{&s.transfer, `INSERT INTO transfers (lane, merchant, seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, prev, hash) VALUES (?` + strings.Repeat(",?", 14) + `)`},
-		{&s.epoch, `SELECT epoch FROM lanes WHERE lane=?`},
-		{&s.setEpoch, `INSERT INTO lanes (lane, epoch) VALUES (?,?) ON CONFLICT (lane) DO UPDATE SET epoch=excluded.epoch`},
-	} {
-		var err error
-		if *p.to, err = db.PrepareContext(ctx, p.sql); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *statements) close() error {
-	var errs []error
-	for _, st := range []*sql.Stmt{s.find, s.put, s.head, s.transfer, s.epoch, s.setEpoch} {
-		if st != nil {
-			errs = append(errs, st.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// Apply implements book.Store: one transaction for all lanes.
+// Apply implements book.Store: one transaction for all lanes. The context
+// counts until the transaction begins; from then on it is finished.
 func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.LaneResult, error) {
-	tx, err := s.write.BeginTx(ctx, nil)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []book.LaneResult
+	var failed error // of the books, as opposed to those of database/sql
+	err := s.conn.Raw(func(any) error {
+		out, failed = s.apply(batches)
+		return nil
+	})
 	if err != nil {
 		return nil, before(ctx, err)
 	}
-	b := batch{tx: tx, ctx: ctx, stmts: &s.stmts, heads: map[pay.MerchantID]book.Head{}}
-	out := make([]book.LaneResult, len(batches))
-	for i, lane := range batches {
-		out[i].Lane = lane.Lane
-		if err := b.lane(lane, &out[i]); err != nil {
-			return nil, errors.Join(before(ctx, err), undo(tx))
-		}
+	return out, failed
+}
+
+func (s *Store) apply(batches []book.LaneBatch) ([]book.LaneResult, error) {
+	r := &s.raw
+	if err := s.refresh(); err != nil {
+		return nil, fmt.Errorf("%w: %w", book.ErrNotApplied, err)
 	}
-	if err := tx.Commit(); err != nil {
+	if err := r.with().exec(stBegin); err != nil {
+		return nil, fmt.Errorf("%w: %w", book.ErrNotApplied, err)
+	}
+	b := batch{s: s, r: r, rows: map[payment.Key]stored{}, heads: map[pay.MerchantID]book.Head{}}
+	out, err := b.run(batches)
+	if err != nil {
+		s.forget()
+		return nil, errors.Join(fmt.Errorf("%w: %w", book.ErrNotApplied, err), r.with().exec(stRollback))
+	}
+	if err := r.with().exec(stCommit); err != nil {
+		s.forget()
 		// SQLite rolls back on a failed commit, except where the disk itself failed.
 		if strings.Contains(err.Error(), "disk I/O error") {
 			return nil, fmt.Errorf("%w: %w", book.ErrBroken, err)
 		}
-		return nil, errors.Join(fmt.Errorf("%w: %w", book.ErrUnknown, err), undo(tx))
+		if rerr := r.with().exec(stRollback); rerr != nil && !strings.Contains(rerr.Error(), "no transaction") {
+			err = errors.Join(err, rerr)
+		}
+		return nil, fmt.Errorf("%w: %w", book.ErrUnknown, err)
 	}
+	s.learn(&b)
 	return out, nil
 }
 
@@ -91,82 +76,171 @@ func before(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", book.ErrNotApplied, err)
 }
 
+// stored is a payment's row and where it stands. at is 0 where there is none.
+type stored struct {
+	at  int64
+	row payment.Payment
+}
+
+// batch is one transaction.
 type batch struct {
-	tx    *sql.Tx
-	ctx   context.Context
-	stmts *statements
+	s     *Store
+	r     *raw
+	rows  map[payment.Key]stored // that this transaction has seen, as they stand in it
 	heads map[pay.MerchantID]book.Head
 }
 
-func (b *batch) stmt(s *sql.Stmt) *sql.Stmt { return b.tx.StmtContext(b.ctx, s) }
-
-func (b *batch) lane(in book.LaneBatch, out *book.LaneResult) error {
-	var epoch uint64
-	if err := b.stmt(b.stmts.epoch).QueryRowContext(b.ctx, in.Lane).Scan(&epoch); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
+func (b *batch) run(batches []book.LaneBatch) ([]book.LaneResult, error) {
+	epochs, err := b.epochs()
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case in.Epoch < epoch:
-		out.Err = book.ErrFenced
-		return nil
-	case in.Epoch > epoch:
-		if _, err := b.stmt(b.stmts.setEpoch).ExecContext(b.ctx, in.Lane, in.Epoch); err != nil {
-			return err
+	out := make([]book.LaneResult, len(batches))
+	for i, in := range batches {
+		out[i].Lane = in.Lane
+		switch epoch := epochs[in.Lane]; {
+		case in.Epoch < epoch:
+			out[i].Err = book.ErrFenced
+			continue
+		case in.Epoch > epoch:
+			if err := b.r.with(int64(in.Lane), int64(in.Epoch)).exec(stSetEpoch); err != nil {
+				return nil, err
+			}
+		}
+		out[i].Results = make([]book.Result, 0, len(in.Ops))
+		for _, op := range in.Ops {
+			res, moved, err := b.op(in.Lane, op)
+			if err != nil {
+				return nil, err
+			}
+			out[i].Results = append(out[i].Results, res)
+			if moved {
+				out[i].Heads = append(out[i].Heads, book.MerchantHead{Merchant: op.Key.Merchant, Head: b.heads[op.Key.Merchant]})
+			}
 		}
 	}
-	for _, op := range in.Ops {
-		res, moved, err := b.op(in.Lane, op)
-		if err != nil {
-			return err
-		}
-		out.Results = append(out.Results, res)
-		if moved {
-			out.Heads = append(out.Heads, book.MerchantHead{Merchant: op.Key.Merchant, Head: b.heads[op.Key.Merchant]})
-		}
-	}
-	return nil
+	return out, nil
 }
 
-func (b *batch) op(lane book.Lane, op book.Op) (res book.Result, moved bool, err error) {
-	d, err := book.Decide(func(k payment.Key) (payment.Payment, error) { return b.load(lane, k) }, op)
-	if err != nil {
-		return res, false, err
+func (b *batch) epochs() (map[book.Lane]uint64, error) {
+	out := map[book.Lane]uint64{}
+	var dest [2]driver.Value
+	err := b.r.with().query(stEpochs, dest[:], func() error {
+		out[book.Lane(dest[0].(int64))] = uint64(dest[1].(int64))
+		return nil
+	})
+	return out, err
+}
+
+// op applies one operation. A payment that begins is taken for new: only where
+// its key turns out to be taken is the row read and decided about again.
+func (b *batch) op(lane book.Lane, op book.Op) (book.Result, bool, error) {
+	if _, seen := b.rows[op.Key]; op.New != nil && !seen {
+		if _, known := b.s.open[op.Key]; !known {
+			res, moved, err := b.decide(lane, op, true)
+			if !errors.Is(err, errTaken) {
+				return res, moved, err
+			}
+		}
+	}
+	return b.decide(lane, op, false)
+}
+
+// errTaken says that a payment that was taken for new has a row.
+var errTaken = errors.New("books: the key is taken")
+
+func (b *batch) decide(lane book.Lane, op book.Op, fresh bool) (book.Result, bool, error) {
+	d, err := book.Decide(func(k payment.Key) (payment.Payment, error) {
+		if fresh && k == op.Key {
+			return payment.Payment{}, nil
+		}
+		s, err := b.load(lane, k)
+		return s.row, err
+	}, op)
+	if err != nil || len(d.Rows) == 0 {
+		if err == nil && fresh { // nothing is written that would tell: look
+			var s stored
+			if s, err = b.load(lane, op.Key); err == nil && s.at != 0 {
+				err = errTaken
+			}
+		}
+		return d.Result, false, err
 	}
 	for _, row := range d.Rows {
-		if _, err := b.stmt(b.stmts.put).ExecContext(b.ctx, append([]any{lane}, values(row)...)...); err != nil {
-			return res, false, err
+		if err := b.put(lane, row); err != nil {
+			return book.Result{}, false, err
 		}
 	}
 	for _, posting := range d.Postings {
 		if err := b.post(lane, op, posting); err != nil {
-			return res, false, err
+			return book.Result{}, false, err
 		}
 	}
 	return d.Result, len(d.Postings) > 0, nil
 }
 
-func (b *batch) load(lane book.Lane, k payment.Key) (payment.Payment, error) {
-	row, err := scan(b.stmt(b.stmts.find).QueryRowContext(b.ctx, lane, k.Merchant, k.Terminal, k.Batch, k.STAN, k.Kind))
-	if errors.Is(err, sql.ErrNoRows) {
-		return payment.Payment{}, nil
+func (b *batch) load(lane book.Lane, k payment.Key) (stored, error) {
+	if s, ok := b.rows[k]; ok {
+		return s, nil
 	}
-	return row, err
+	s, ok := b.s.open[k]
+	if !ok {
+		var dest [columns + 1]driver.Value
+		err := b.r.with(int64(lane), string(k.Merchant), string(k.Terminal), k.Batch, int64(k.STAN), int64(k.Kind)).query(stFind, dest[:], func() (err error) {
+			s.at = dest[0].(int64)
+			s.row, err = fromValues(dest[1:])
+			return err
+		})
+		if err != nil {
+			return s, err
+		}
+	}
+	b.rows[k] = s
+	return s, nil
+}
+
+// put writes a row: the new one, or what can change of one that stands.
+func (b *batch) put(lane book.Lane, p payment.Payment) error {
+	s := b.rows[p.Key]
+	if s.at == 0 {
+		var dest [1]driver.Value
+		err := b.r.with(int64(lane)).and(values(p)...).query(stInsert, dest[:], func() error {
+			s.at = dest[0].(int64)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if s.at == 0 {
+			return errTaken
+		}
+	} else if err := b.r.with(int64(p.State), p.Updated.UnixMilli(), p.Response, p.AuthCode, p.ReversalReason,
+		p.Held, p.Taken, p.Fee, p.FeeBack, p.Hold, s.at).exec(stUpdate); err != nil {
+		return err
+	}
+	s.row = p
+	b.rows[p.Key] = s
+	return nil
 }
 
 func (b *batch) post(lane book.Lane, op book.Op, p book.Posting) error {
 	m := op.Key.Merchant
 	head, ok := b.heads[m]
 	if !ok {
-		var hash []byte
-		err := b.stmt(b.stmts.head).QueryRowContext(b.ctx, lane, m).Scan(&head.Seq, &hash)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
+		if head, ok = b.s.heads[m]; !ok {
+			var dest [2]driver.Value
+			err := b.r.with(int64(lane), string(m)).query(stHead, dest[:], func() error {
+				head.Seq = uint64(dest[0].(int64))
+				copy(head.Hash[:], dest[1].([]byte))
+				return nil
+			})
+			if err != nil {
+				return err
+			}
 		}
-		copy(head.Hash[:], hash)
 	}
 	t := book.Chain(lane, op.Key, p, op.At, head)
 	b.heads[m] = book.Head{Seq: t.Seq, Hash: t.Hash}
-	_, err := b.stmt(b.stmts.transfer).ExecContext(b.ctx, lane, m, t.Seq, t.Payment.Terminal, t.Payment.Batch, t.Payment.STAN, t.Payment.Kind,
-		t.Debit, t.Credit, t.Amount.Minor, t.Amount.Currency, t.What, t.At.UnixMilli(), t.Prev[:], t.Hash[:])
-	return err
+	return b.r.with(int64(lane), string(m), int64(t.Seq), string(t.Payment.Terminal), t.Payment.Batch, int64(t.Payment.STAN), int64(t.Payment.Kind),
+		string(t.Debit), string(t.Credit), t.Amount.Minor, int64(t.Amount.Currency), t.What, t.At.UnixMilli(), t.Hash[:]).exec(stTransfer)
 }

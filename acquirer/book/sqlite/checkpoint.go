@@ -103,7 +103,9 @@ func points(ctx context.Context, q querier, lane book.Lane, m pay.MerchantID, fr
 
 // inTx runs f in one durable transaction.
 func (s *Store) inTx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.conn.BeginTx(ctx, nil)
 	if err != nil {
 		return before(ctx, err)
 	}

@@ -106,22 +106,23 @@ type querier interface {
 }
 
 func (*Store) transfers(ctx context.Context, q querier, lane book.Lane, m pay.MerchantID, after uint64, f func(book.Transfer) error) error {
-	rows, err := q.QueryContext(ctx, `SELECT seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, prev, hash
+	rows, err := q.QueryContext(ctx, `SELECT seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, hash
  FROM transfers WHERE lane=? AND merchant=? AND seq>? ORDER BY seq`, lane, m, after)
 	if err != nil {
 		return before(ctx, err)
 	}
+	var prev book.Hash // of the row before: rows that are read from the middle on do not show theirs
 	return each(ctx, rows, func() error {
-		t := book.Transfer{Lane: lane, Merchant: m}
+		t := book.Transfer{Lane: lane, Merchant: m, Prev: prev}
 		var at int64
-		var prev, hash []byte
+		var hash []byte
 		if err := rows.Scan(&t.Seq, &t.Payment.Terminal, &t.Payment.Batch, &t.Payment.STAN, &t.Payment.Kind,
-			&t.Debit, &t.Credit, &t.Amount.Minor, &t.Amount.Currency, &t.What, &at, &prev, &hash); err != nil {
+			&t.Debit, &t.Credit, &t.Amount.Minor, &t.Amount.Currency, &t.What, &at, &hash); err != nil {
 			return before(ctx, err)
 		}
 		t.Payment.Merchant, t.At = t.Merchant, time.UnixMilli(at).UTC()
-		copy(t.Prev[:], prev)
 		copy(t.Hash[:], hash)
+		prev = t.Hash
 		return f(t)
 	})
 }

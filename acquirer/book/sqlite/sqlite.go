@@ -13,11 +13,14 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"sync"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the database/sql driver
 
 	"huika/acquirer/book"
+	"huika/acquirer/payment"
+	"huika/pay"
 )
 
 //go:embed migrations/*.sql
@@ -27,7 +30,13 @@ var migrations embed.FS
 type Store struct {
 	write *sql.DB
 	read  *sql.DB
-	stmts statements
+
+	mu      sync.Mutex // one transaction at a time
+	conn    *sql.Conn  // the writer's only one
+	raw     raw
+	version int64 // data_version of the last transaction
+	open    map[payment.Key]stored
+	heads   map[pay.MerchantID]book.Head
 }
 
 var _ book.Store = (*Store)(nil)
@@ -42,7 +51,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write}
+	s := &Store{write: write, open: map[payment.Key]stored{}, heads: map[pay.MerchantID]book.Head{}}
 	if err := s.start(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("books %s: %w", path, err), s.Close())
 	}
@@ -65,7 +74,10 @@ func (s *Store) start(ctx context.Context, path string) error {
 		return err
 	}
 	s.read.SetMaxOpenConns(Readers)
-	return s.stmts.prepare(ctx, s.write)
+	if s.conn, err = s.write.Conn(ctx); err != nil {
+		return err
+	}
+	return s.conn.Raw(s.raw.prepare)
 }
 
 func open(path, mode string) (*sql.DB, error) {
@@ -81,8 +93,13 @@ func (*Store) Grouping() book.Grouping { return book.AllLanes }
 
 // Close ends the store; what was applied stays.
 func (s *Store) Close() error {
-	var errs []error
-	errs = append(errs, s.stmts.close())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := []error{s.raw.close()}
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+		s.conn = nil
+	}
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
 	}
