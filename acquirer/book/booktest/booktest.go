@@ -216,6 +216,7 @@ func tombstone(t *testing.T, s book.Store) {
 	k := Key("M1", 1)
 	ahead := Admit(k, 0)
 	ahead.Event, ahead.New.Fingerprint, ahead.ReversalReason = payment.ReverseAhead, payment.Fingerprint{}, "98"
+	ahead.New.SealedPAN = nil // the message names no card
 	r := apply(t, s, book.Op{Event: payment.Reverse, Key: k, At: at}, ahead, ahead, Admit(k, 500), book.Op{Event: payment.Approve, Key: k, At: at})
 	want(t, r[0], book.Missing, payment.None)
 	want(t, r[1], book.Applied, payment.Tombstone)

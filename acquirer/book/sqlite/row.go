@@ -20,13 +20,17 @@ type scanner interface{ Scan(...any) error }
 
 // scan reads the paymentColumns.
 func scan(row scanner) (payment.Payment, error) {
-	var v [columns]driver.Value
-	to := make([]any, columns)
-	for i := range v {
-		to[i] = &v[i]
+	var got [columns]any // database/sql stores NULL in an any only
+	var to [columns]any
+	for i := range got {
+		to[i] = &got[i]
 	}
-	if err := row.Scan(to...); err != nil {
+	if err := row.Scan(to[:]...); err != nil {
 		return payment.Payment{}, err
+	}
+	var v [columns]driver.Value
+	for i := range got {
+		v[i] = got[i]
 	}
 	return fromValues(v[:])
 }
