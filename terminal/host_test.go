@@ -1,11 +1,14 @@
 package terminal_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"huika/emv/tag"
+	"huika/emv/tlv"
 	"huika/iso8583"
 	nfcmem "huika/nfc/memory"
 	"huika/pay"
@@ -30,6 +33,27 @@ func TestHostDown(t *testing.T) {
 		r.settle()
 		if got := r.pay("unionpay-debit", 8880); got.Outcome != terminal.Approved {
 			t.Errorf("after the host came back: %s %q", got.Outcome, got.Reason)
+		}
+	})
+}
+
+// The host's clock is the terminal's: on the receipt, and in what the card signs.
+func TestClockFollowsTheHost(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		const ahead = 49 * time.Hour
+		r.host.setAhead(ahead)
+		r.host.setDown(true)
+		synctest.Wait()
+		r.host.setDown(false)
+		r.settle()
+		got := r.pay("unionpay-debit", 8880)
+		if got.Outcome != terminal.Approved || got.Time.Sub(time.Now().Add(ahead)).Abs() > time.Minute {
+			t.Errorf("%s at %v, the host has %v", got.Outcome, got.Time, time.Now().Add(ahead))
+		}
+		sales, _ := r.host.seen()
+		date, ok := tlv.Find(sales[0].Bytes(55), tag.TransactionDate)
+		if want := time.Now().Add(ahead).In(time.FixedZone("CST", 8*60*60)).Format("060102"); !ok || hex.EncodeToString(date) != want {
+			t.Errorf("9A is %X, want %s", date, want)
 		}
 	})
 }

@@ -104,6 +104,7 @@ func (t *Terminal) signOn(ctx context.Context, mux *link.Mux) error {
 	if err := t.openBatch(ctx, a.m.Get(60)); err != nil {
 		return err
 	}
+	t.setClock(a.m)
 	t.mu.Lock()
 	t.keysSeq++
 	t.keys = &session{seq: t.keysSeq, pin: keys.PIN, mac: mac}

@@ -57,7 +57,7 @@ func (t *Terminal) close(ctx context.Context, o journal.Open) error {
 	}
 	r := Result{
 		Payment: o.Begun.Payment, Outcome: outcome, Reason: ReasonTerminalRestart, Amount: o.Begun.Amount.Decimal(), Currency: o.Begun.Amount.Currency.Alpha(),
-		CVM: emv.CVMNone.String(), ODA: emv.ODANone.String(), STAN: k.STAN.String(), Batch: k.Batch, Time: t.env.Now().In(t.cfg.Location),
+		CVM: emv.CVMNone.String(), ODA: emv.ODANone.String(), STAN: k.STAN.String(), Batch: k.Batch, Time: t.now(),
 	}
 	ended, err := t.ending(o.Begun.Payment, k, r, t.receiptBase(r, o.Begun.Amount))
 	if err != nil {

@@ -21,7 +21,7 @@ func (t *Terminal) result(s *sale, e ending) (*emv.UIRequest, Result) {
 	r := Result{
 		Payment: s.id, Outcome: e.outcome, Reason: e.reason, Amount: s.amount.Decimal(), Currency: s.amount.Currency.Alpha(),
 		CVM: emv.CVMNone.String(), ODA: emv.ODANone.String(), STAN: e.key.STAN.String(), Batch: e.key.Batch,
-		RRN: e.rrn, AuthCode: e.auth, ResponseCode: e.code, Time: now.In(t.cfg.Location),
+		RRN: e.rrn, AuthCode: e.auth, ResponseCode: e.code, Time: t.now(),
 	}
 	if tap := s.tap; tap != nil {
 		r.Kernel, r.ODA, r.AID = int(tap.kernel), tap.outcome.ODA.String(), hexUpper(tap.aid)

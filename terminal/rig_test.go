@@ -54,7 +54,8 @@ type acquirer struct {
 
 	sale     func(*iso8583.Message) reply
 	reversal func(*iso8583.Message) reply
-	batch    string // F60.2 of the sign-in reply, where it is not the request's
+	ahead    time.Duration // of its clock
+	batch    string        // F60.2 of the sign-in reply, where it is not the request's
 
 	sales, reversals []*iso8583.Message
 	count            counts
@@ -85,6 +86,12 @@ func (a *acquirer) onSignIn(batch string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.batch = batch
+}
+
+func (a *acquirer) setAhead(d time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ahead = d
 }
 
 var errDown = errors.New("host is down")
@@ -207,6 +214,9 @@ func (a *acquirer) signIn(out *iso8583.Message) iso8583.MAC {
 		a.t.Fatal(err)
 	}
 	out.SetBytes(pos.FieldKeys, f62)
+	local := time.Now().In(time.FixedZone("CST", 8*60*60)).Add(a.ahead)
+	out.Set(12, local.Format("150405"))
+	out.Set(13, local.Format("0102"))
 	if a.mac, err = keys.CMAC(a.keys.MAC); err != nil {
 		a.t.Fatal(err)
 	}

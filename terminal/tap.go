@@ -39,7 +39,7 @@ func (t *Terminal) waitTap(ctx context.Context, s *sale, k journal.Key) (*tapped
 			}
 			return nil, &ending{outcome: TryAgain, reason: why}
 		}
-		tx := emv.Transaction{Amount: s.amount, Time: t.env.Now().In(t.cfg.Location), Sequence: uint32(k.STAN)}
+		tx := emv.Transaction{Amount: s.amount, Time: t.now(), Sequence: uint32(k.STAN)}
 		rec := trace.NewRecorder(t.cfg.Reader, t.env.Rand(), t.env.Now, func() { t.showRows(s) })
 		t.waitingForCard(s, rec)
 		p := &entry.Point{
