@@ -18,8 +18,10 @@ var ErrData = errors.New("data directory")
 // openData makes the directory on first use and checks its stamp afterwards:
 // what was demo never becomes live, nor the other way round.
 func openData(dir string, mode Mode) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w: %w", ErrData, err)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) { // what holds an existing one need not be ours to read
+		if err := makeDir(dir); err != nil {
+			return err
+		}
 	}
 	stamp := filepath.Join(dir, "mode")
 	have, err := os.ReadFile(stamp)
@@ -30,6 +32,19 @@ func openData(dir string, mode Mode) error {
 		return fmt.Errorf("%w: %w", ErrData, err)
 	case Mode(have) != mode:
 		return fmt.Errorf("%w: %s belongs to mode %s and can't be used in mode %s: choose another with --data", ErrData, dir, have, mode)
+	}
+	return nil
+}
+
+// makeDir makes a folder, unless it is there, and syncs the one that holds it:
+// what is synced inside is worth nothing while a power cut can take the folder.
+func makeDir(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = syncDir(filepath.Dir(filepath.Clean(dir)))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrData, err)
 	}
 	return nil
 }

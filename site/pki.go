@@ -55,8 +55,8 @@ const (
 // loadPKI reads pki/ of the data directory, or makes an authority there.
 func loadPKI(data string, now time.Time) (*pki, error) {
 	p := &pki{dir: filepath.Join(data, "pki"), roots: x509.NewCertPool()}
-	if err := os.MkdirAll(p.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrData, err)
+	if err := makeDir(p.dir); err != nil {
+		return nil, err
 	}
 	pair, err := p.read("ca")
 	if errors.Is(err, fs.ErrNotExist) {

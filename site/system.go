@@ -235,8 +235,8 @@ func (s *System) listen(role, addr string, bound *string) (net.Listener, error) 
 func (s *System) openWorld() error {
 	k := s.Kit
 	for _, d := range []string{"issuer", "scheme"} {
-		if err := os.MkdirAll(k.Config.path(d), 0o700); err != nil {
-			return fmt.Errorf("%w: %w", ErrData, err)
+		if err := makeDir(k.Config.path(d)); err != nil {
+			return err
 		}
 	}
 	ledger, err := filelog.Open[issuer.Record](k.Config.path("issuer", "ledger.log"))
@@ -277,8 +277,8 @@ const (
 func (s *System) openHost() error {
 	k := s.Kit
 	dir := k.Config.path("acquirer")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w: %w", ErrData, err)
+	if err := makeDir(dir); err != nil {
+		return err
 	}
 	books, err := sqlite.Open(s.ctx, filepath.Join(dir, booksFile))
 	if err != nil {
@@ -306,8 +306,8 @@ func (s *System) openHost() error {
 func (s *System) openTerminal() error {
 	k := s.Kit
 	dir := k.Config.path("terminal")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w: %w", ErrData, err)
+	if err := makeDir(dir); err != nil {
+		return err
 	}
 	j, err := jsqlite.Open(s.ctx, filepath.Join(dir, "journal.db"))
 	if err != nil {

@@ -133,8 +133,8 @@ func (t *Terminal) openBatch(ctx context.Context, field60 string) error {
 	t.batch = f60.Batch
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.view.Shift = ShiftView{Batch: f60.Batch, Sum: t.money(0).Decimal()}
-	t.shiftSum = 0
+	t.totals = journal.Totals{}
+	t.view.Shift = t.shift(f60.Batch)
 	t.publish()
 	return nil
 }

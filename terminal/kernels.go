@@ -49,12 +49,17 @@ var ttq = [4]byte{0x20 | 0x04 | 0x02 | 0x01, 0, 0x40, 0x80}
 
 // combinations are the AIDs of kernel 7 under the terminal's limits. The floor
 // limit is 0: every approval comes from the issuer.
-func (c *Config) combinations() []entry.Combination {
+// A balance inquiry has no amount, and always goes online.
+func (c *Config) combinations(inquiry bool) []entry.Combination {
+	zero := entry.ZeroAmountNotAllowed
+	if inquiry {
+		zero = entry.ZeroAmountAllowed
+	}
 	var out []entry.Combination
 	for _, aid := range unionPayAIDs {
 		x := entry.Combination{
 			AID: aid, Kernel: c7.ID, TTQ: &ttq,
-			FloorLimit: entry.Limit(0), CVMLimit: entry.Limit(c.Limits.CVM), ZeroAmount: entry.ZeroAmountNotAllowed,
+			FloorLimit: entry.Limit(0), CVMLimit: entry.Limit(c.Limits.CVM), ZeroAmount: zero,
 		}
 		if c.Limits.Transaction > 0 {
 			x.TransactionLimit = entry.Limit(c.Limits.Transaction)

@@ -40,8 +40,8 @@ func (t *Terminal) recover(ctx context.Context) error {
 	t.numbers.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.reversals, t.shiftSum = st.Reversals, st.Sum
-	t.view.Shift = ShiftView{Batch: st.Batch, Count: st.Count, Sum: t.money(st.Sum).Decimal()}
+	t.reversals, t.totals = st.Reversals, st.Totals
+	t.view.Shift = t.shift(st.Batch)
 	t.view.Host.PendingReversals = len(st.Reversals)
 	t.publish()
 	return nil
@@ -49,17 +49,26 @@ func (t *Terminal) recover(ctx context.Context) error {
 
 // close ends one payment that an earlier life left open.
 func (t *Terminal) close(ctx context.Context, o journal.Open) error {
+	kind, err := traitOf(Kind(o.Begun.Kind))
+	if err != nil {
+		return err
+	}
 	k, outcome := o.Begun.Key, Cancelled
 	var records []journal.Record
-	if o.Sent != nil {
+	switch {
+	case o.Sent == nil:
+	case kind.ask:
+		k, outcome = o.Sent.Key, TryAgain
+		records = append(records, journal.Answered{Payment: o.Begun.Payment, Key: k, At: t.env.Now()})
+	default:
 		k, outcome = o.Sent.Key, Reversed
 		records = append(records, journal.ReversalOwed{Payment: o.Begun.Payment, Key: k, Reason: pos.ReasonNoReply, At: t.env.Now()})
 	}
 	r := Result{
-		Payment: o.Begun.Payment, Outcome: outcome, Reason: ReasonTerminalRestart, Amount: o.Begun.Amount.Decimal(), Currency: o.Begun.Amount.Currency.Alpha(),
-		CVM: emv.CVMNone.String(), ODA: emv.ODANone.String(), STAN: k.STAN.String(), Batch: k.Batch, Time: t.now(),
+		Payment: o.Begun.Payment, Kind: kind.kind, Outcome: outcome, Reason: ReasonTerminalRestart, Amount: o.Begun.Amount.Decimal(),
+		Currency: o.Begun.Amount.Currency.Alpha(), CVM: emv.CVMNone.String(), ODA: emv.ODANone.String(), STAN: k.STAN.String(), Batch: k.Batch, Time: t.now(),
 	}
-	ended, err := t.ending(o.Begun.Payment, k, r, t.receiptBase(r, o.Begun.Amount))
+	ended, err := t.ending(o.Begun.Payment, k, r, kind.side, t.receiptBase(r, o.Begun.Amount))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"huika/emv"
 	"huika/emv/tag"
 	"huika/emv/tlv"
 	"huika/iso8583"
@@ -113,22 +112,32 @@ const securityControl = "2600000000000000"
 // pinCapture is F26: the longest PIN that the pad takes.
 const pinCapture = "12"
 
-const saleType = "22" // F60.1
+// entryManual is F22 of a follow-up: no card is there.
+const entryManual = pos.EntryManual + pos.PINNotEntered
 
-// saleMessage is the 0200 of one try. The PIN block moves to the session's key
-// if the terminal has signed in again since it was formed.
-func (t *Terminal) saleMessage(s *sale, c card, pin *pinBlock, now *session, k journal.Key) (*iso8583.Message, error) {
-	m := t.base(pos.MTIFinancial, k, pos.F60{Type: saleType, Network: pos.NetworkNone, Capability: pos.CapabilityContactless, ICCondition: "0"})
+// message is the request of one try. tap is nil for a follow-up. The PIN block
+// moves to the session's key if the terminal has signed in again since it was formed.
+func (t *Terminal) message(s *sale, tap *tapped, pin *pinBlock, now *session, k journal.Key) (*iso8583.Message, error) {
+	shape := s.kind.shape()
+	m := t.base(shape.MTI, k, pos.F60{Type: shape.Type, Network: pos.NetworkNone, Capability: pos.CapabilityContactless, ICCondition: "0"})
+	m.Set(3, shape.Processing)
+	if s.kind.kind != Balance {
+		m.Set(4, amount12(s.amount))
+	}
+	m.Set(22, entryManual)
+	m.Set(25, shape.Condition)
+	m.Set(pos.FieldPaymentID, string(s.id))
+	m.Set(49, s.amount.Currency.Numeric())
+	s.original.set(m)
+	if tap == nil {
+		return m, nil
+	}
+	c := tap.card
 	m.Set(2, c.pan.Reveal())
-	m.Set(3, pos.ProcessSale)
-	m.Set(4, amount12(s.amount))
 	setNonEmpty(m, 14, c.expiry)
 	m.Set(22, entryNoPIN)
 	setNonEmpty(m, 23, c.psn)
-	m.Set(25, "00")
 	setNonEmpty(m, 35, c.track2)
-	m.Set(pos.FieldPaymentID, string(s.id))
-	m.Set(49, s.amount.Currency.Numeric())
 	m.SetBytes(55, c.field55(saleTags[:]))
 	if pin == nil {
 		return m, nil
@@ -149,11 +158,18 @@ func (t *Terminal) saleMessage(s *sale, c card, pin *pinBlock, now *session, k j
 }
 
 // originalOf is what a reversal of this try will need.
-func (t *Terminal) originalOf(s *sale, c card, pin *pinBlock, tx emv.Transaction) original {
+func (t *Terminal) originalOf(s *sale, tap *tapped, pin *pinBlock) original {
+	shape := s.kind.shape()
 	o := original{
-		PAN: c.pan.Reveal(), Expiry: c.expiry, Entry: entryNoPIN, PSN: c.psn, EMV: c.field55(reversalTags[:]),
-		Date: tx.Time.Format("0102"), Type: saleType, Currency: s.amount.Currency.Numeric(),
+		Entry: entryManual, Date: t.now().Format("0102"), Type: shape.Type, Process: shape.Processing, Condition: shape.Condition,
+		Currency: s.amount.Currency.Numeric(),
 	}
+	if tap == nil {
+		return o
+	}
+	c := tap.card
+	o.PAN, o.Expiry, o.PSN, o.EMV = c.pan.Reveal(), c.expiry, c.psn, c.field55(reversalTags[:])
+	o.Entry, o.Date = entryNoPIN, tap.tx.Time.Format("0102")
 	if pin != nil {
 		o.Entry = entryPIN
 	}

@@ -21,7 +21,7 @@ func (t *Terminal) result(s *sale, e ending) (*emv.UIRequest, Result) {
 	r := Result{
 		Payment: s.id, Outcome: e.outcome, Reason: e.reason, Amount: s.amount.Decimal(), Currency: s.amount.Currency.Alpha(),
 		CVM: emv.CVMNone.String(), ODA: emv.ODANone.String(), STAN: e.key.STAN.String(), Batch: e.key.Batch,
-		RRN: e.rrn, AuthCode: e.auth, ResponseCode: e.code, Time: t.now(),
+		RRN: e.rrn, AuthCode: e.auth, ResponseCode: e.code, Time: t.now(), Kind: s.kind.kind, Balance: e.balance,
 	}
 	if tap := s.tap; tap != nil {
 		r.Kernel, r.ODA, r.AID = int(tap.kernel), tap.outcome.ODA.String(), hexUpper(tap.aid)
@@ -80,10 +80,10 @@ func (t *Terminal) endedRecord(s *sale, e ending, r Result) (journal.Ended, erro
 		c := s.tap.card
 		d.PSN, d.ARQC, d.TVR, d.ATC = lastTwo(c.psn), c.hex(tag.ApplicationCryptogram), c.hex(tag.TVR), c.hex(tag.ATC)
 	}
-	return t.ending(s.id, e.key, r, d)
+	return t.ending(s.id, e.key, r, s.kind.side, d)
 }
 
-func (t *Terminal) ending(id pay.PaymentID, k journal.Key, r Result, d receipt.Data) (journal.Ended, error) {
+func (t *Terminal) ending(id pay.PaymentID, k journal.Key, r Result, side journal.Side, d receipt.Data) (journal.Ended, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return journal.Ended{}, err
@@ -96,7 +96,7 @@ func (t *Terminal) ending(id pay.PaymentID, k journal.Key, r Result, d receipt.D
 	if err != nil {
 		return journal.Ended{}, fmt.Errorf("receipt: %w", err)
 	}
-	return journal.Ended{Payment: id, Key: k, Approved: r.Outcome == Approved, Amount: d.Amount, Result: body, Receipt: box, At: t.env.Now()}, nil
+	return journal.Ended{Payment: id, Key: k, Approved: r.Outcome == Approved, Amount: d.Amount, Side: side, Result: body, Receipt: box, At: t.env.Now()}, nil
 }
 
 func (t *Terminal) receiptBase(r Result, amount pay.Money) receipt.Data {

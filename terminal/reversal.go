@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,14 +20,16 @@ const fastTries = 3
 // original is what a reversal repeats of its sale. It is sealed in the journal:
 // it holds the PAN, and nothing of track 2, the PIN or the cryptogram.
 type original struct {
-	PAN      string `json:"pan"`
-	Expiry   string `json:"expiry,omitempty"` // YYMM
-	Entry    string `json:"entry"`            // F22
-	PSN      string `json:"psn,omitempty"`    // F23
-	EMV      []byte `json:"emv,omitempty"`    // F55: 95 9F1E 9F10 9F36
-	Date     string `json:"date"`             // MMDD
-	Type     string `json:"type"`             // F60.1
-	Currency string `json:"currency"`         // F49
+	PAN       string `json:"pan,omitempty"`       // "" of a follow-up
+	Expiry    string `json:"expiry,omitempty"`    // YYMM
+	Entry     string `json:"entry"`               // F22
+	PSN       string `json:"psn,omitempty"`       // F23
+	EMV       []byte `json:"emv,omitempty"`       // F55: 95 9F1E 9F10 9F36
+	Date      string `json:"date"`                // MMDD
+	Type      string `json:"type"`                // F60.1
+	Process   string `json:"process,omitempty"`   // F3; "" is a sale's, of before there were others
+	Condition string `json:"condition,omitempty"` // F25
+	Currency  string `json:"currency"`            // F49
 }
 
 func (t *Terminal) reversalContext(k journal.Key) string {
@@ -54,13 +57,13 @@ func (t *Terminal) reversalMessage(r journal.Reversal) (*iso8583.Message, error)
 		return nil, fmt.Errorf("the stored original: %w", err)
 	}
 	m := t.base(pos.MTIReversal, r.Sent.Key, pos.F60{Type: o.Type, Network: pos.NetworkNone, Capability: pos.CapabilityContactless, ICCondition: "0"})
-	m.Set(2, o.PAN)
-	m.Set(3, pos.ProcessSale)
+	setNonEmpty(m, 2, o.PAN)
+	m.Set(3, cmp.Or(o.Process, pos.ProcessSale))
 	m.Set(4, amount12(r.Sent.Amount))
 	setNonEmpty(m, 14, o.Expiry)
 	m.Set(22, o.Entry)
 	setNonEmpty(m, 23, o.PSN)
-	m.Set(25, "00")
+	m.Set(25, cmp.Or(o.Condition, "00"))
 	m.Set(39, r.Owed.Reason)
 	m.Set(49, o.Currency)
 	if len(o.EMV) > 0 {

@@ -32,11 +32,13 @@ const (
 // sale is one payment under way. Fields below mu's line belong to Terminal.mu,
 // the others to the sale's task.
 type sale struct {
-	id      pay.PaymentID
-	amount  pay.Money
-	started time.Time
-	cancel  context.CancelFunc
-	over    *rt.Future[over]
+	id       pay.PaymentID
+	kind     trait
+	original Original
+	amount   pay.Money
+	started  time.Time
+	cancel   context.CancelFunc
+	over     *rt.Future[over]
 
 	tap  *tapped      // the last one, for the result
 	tape *trace.Trace // of the last run of Entry Point
@@ -63,6 +65,7 @@ type ending struct {
 	code    string      // F39
 	rrn     string
 	auth    string
+	balance string // of a balance inquiry, decimal
 	hostFor time.Duration
 	// closing is the record that closes the request that left, if one did; reversal what is owed for it.
 	closing  journal.Record
@@ -74,6 +77,9 @@ type ending struct {
 // after a wrong PIN, with a new number, a new cryptogram and a new try.
 func (t *Terminal) sell(ctx context.Context, s *sale, k journal.Key) ending {
 	var refused ending // by the issuer, with 55: what the payment ends with if nobody tries again
+	if s.kind.follows {
+		return t.askHost(ctx, s, nil, nil, k, 1).of(k)
+	}
 	for try := 1; ; try++ {
 		tap, end := t.waitTap(ctx, s, k)
 		if end != nil {
@@ -131,13 +137,13 @@ func (t *Terminal) askHost(ctx context.Context, s *sale, tap *tapped, pin *pinBl
 	if now == nil {
 		return ending{outcome: TryAgain, reason: ReasonHostDown}
 	}
-	m, err := t.saleMessage(s, tap.card, pin, now, k)
+	m, err := t.message(s, tap, pin, now, k)
 	if err != nil {
 		t.cfg.Log.Error("the request can't be made", "payment", s.id, "err", err)
 		return ending{outcome: TryAgain, reason: ReasonProcessing}
 	}
 	defer m.Reset()
-	box, err := t.sealOriginal(t.originalOf(s, tap.card, pin, tap.tx), k)
+	box, err := t.sealOriginal(t.originalOf(s, tap, pin), k)
 	if err != nil {
 		t.cfg.Log.Error("the reversal's data can't be sealed: nothing is sent", "payment", s.id, "err", err)
 		return ending{outcome: TryAgain, reason: ReasonProcessing}
@@ -155,6 +161,14 @@ func (t *Terminal) askHost(ctx context.Context, s *sale, tap *tapped, pin *pinBl
 
 // judgeAnswer is the end of a request that was written down as sent.
 func (t *Terminal) judgeAnswer(s *sale, sent journal.Sent, a answer, err error) ending {
+	e := t.judge(s, sent, a, err)
+	if s.kind.ask && e.reversal != nil { // a question that went unanswered moved nothing
+		return ending{outcome: TryAgain, reason: e.reason, code: e.code, closing: t.answered(sent, "")}
+	}
+	return e
+}
+
+func (t *Terminal) judge(s *sale, sent journal.Sent, a answer, err error) ending {
 	log := t.cfg.Log.With("payment", s.id, "stan", sent.Key.STAN.String())
 	switch {
 	case err != nil && !link.MaybeSent(err):
@@ -179,9 +193,12 @@ func (t *Terminal) judgeAnswer(s *sale, sent journal.Sent, a answer, err error) 
 		e := t.reversed(sent, reason, pos.ReasonMACError)
 		e.code = a.code()
 		return e
-	case a.m.Has(4) && a.m.Get(4) != amount12(s.amount):
+	case a.m.Has(4) && a.m.Get(4) != amount12(s.amount) && s.kind.kind != Balance:
 		log.Error("the answer names another amount")
 		return t.reversed(sent, ReasonAnswerUnusable, pos.ReasonFault)
+	}
+	if a.code() == "00" && s.kind.kind == Balance {
+		return ending{outcome: Approved, code: "00", rrn: a.m.Get(37), balance: t.balanceOf(a.m), closing: t.answered(sent, "00")}
 	}
 	e := ending{
 		outcome: Declined, reason: ReasonOfResponse(a.code()), code: a.code(), rrn: a.m.Get(37), auth: a.m.Get(38),
@@ -280,8 +297,8 @@ func (t *Terminal) finish(ctx context.Context, s *sale, e ending) (Result, error
 		"stan", r.STAN, "rrn", r.RRN, "amount", s.amount.String(), "card", r.MaskedPAN, "cvm", r.CVM)
 	t.mu.Lock()
 	if r.Outcome == Approved && r.Batch == t.view.Shift.Batch {
-		t.shiftSum += s.amount.Minor
-		t.view.Shift.Count, t.view.Shift.Sum = t.view.Shift.Count+1, t.money(t.shiftSum).Decimal()
+		t.totals.Add(ended)
+		t.view.Shift = t.shift(r.Batch)
 	}
 	s.stage, s.result, s.pin = stageEnded, &r, nil
 	s.view.Phase, s.view.Until, s.view.Cancellable, s.view.PIN, s.view.Notice, s.view.Result = PhaseDone, time.Time{}, false, nil, "", &r

@@ -42,7 +42,7 @@ func TestApproved(t *testing.T) {
 			}
 		}
 		st := r.state()
-		if len(st.Open) != 0 || len(st.Reversals) != 0 || st.Count != 1 || st.Sum != 8880 {
+		if len(st.Open) != 0 || len(st.Reversals) != 0 || st.Totals.DebitCount != 1 || st.Totals.Debits != 8880 {
 			t.Errorf("journal: %+v", st)
 		}
 	})
@@ -202,7 +202,7 @@ func TestHostAnswers(t *testing.T) {
 					t.Fatalf("%d reversals, want 1", len(reversals))
 				}
 				checkReversal(t, sales[0], reversals[0], c.reversal)
-				if st := r.state(); len(st.Reversals) != 0 || len(st.Open) != 0 || st.Count != 0 {
+				if st := r.state(); len(st.Reversals) != 0 || len(st.Open) != 0 || st.Totals.DebitCount != 0 {
 					t.Errorf("journal: %+v", st)
 				}
 			})

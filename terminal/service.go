@@ -12,9 +12,17 @@ import (
 	"huika/terminal/pinpad"
 )
 
-// SaleRequest is what a till asks for.
+// Request is what a till asks for.
+type Request struct {
+	ID       pay.PaymentID // names the payment; the same id twice is one payment; empty: the terminal makes one
+	Kind     Kind          // "" is a sale
+	Amount   pay.Money     // zero, in the terminal's currency, for a balance inquiry
+	Original Original      // of a void, refund, cancel or completion
+}
+
+// SaleRequest is a Request for a sale.
 type SaleRequest struct {
-	ID     pay.PaymentID // names the payment; the same id twice is one payment; empty: the terminal makes one
+	ID     pay.PaymentID
 	Amount pay.Money
 }
 
@@ -33,12 +41,27 @@ var (
 	ErrNoPrinter = errors.New("no printer is configured")
 )
 
-// StartSale begins a payment and returns its id; what follows is seen in the
-// view and in Wait. A reader that does not work is no error here: the payment
-// waits for it. The id of an earlier request with the same amount returns that
-// payment. Errors: ErrAmount, ErrID, ErrBusy, ErrStopped, the journal's.
+// StartSale is Start with a sale.
 func (t *Terminal) StartSale(ctx context.Context, req SaleRequest) (pay.PaymentID, error) {
-	if req.Amount.Currency != t.cfg.Currency || req.Amount.Minor <= 0 || req.Amount.Minor > pay.MaxMinor {
+	return t.Start(ctx, Request{ID: req.ID, Amount: req.Amount})
+}
+
+// Start begins a payment and returns its id; what follows is seen in the view
+// and in Wait. A reader that does not work is no error here: the payment waits
+// for it. The id of an earlier request with the same kind and amount returns
+// that payment. Errors: ErrKind, ErrAmount, ErrID, ErrBusy, ErrStopped, the journal's.
+func (t *Terminal) Start(ctx context.Context, req Request) (pay.PaymentID, error) {
+	kind, err := traitOf(req.Kind)
+	if err != nil {
+		return "", err
+	}
+	req.Kind = kind.kind
+	if kind.follows {
+		if err := req.Original.check(kind.kind); err != nil {
+			return "", err
+		}
+	}
+	if req.Amount.Currency != t.cfg.Currency || req.Amount.Minor < 0 || (req.Amount.Minor == 0) != (kind.kind == Balance) || req.Amount.Minor > pay.MaxMinor {
 		return "", fmt.Errorf("%w: %s; want more than zero, in %s", ErrAmount, req.Amount, t.cfg.Currency)
 	}
 	id := req.ID
@@ -58,7 +81,7 @@ func (t *Terminal) StartSale(ctx context.Context, req SaleRequest) (pay.PaymentI
 	}
 	now := t.env.Now()
 	k, err := t.draw(ctx, func(k journal.Key) []journal.Record {
-		return []journal.Record{journal.Begun{Payment: id, Key: k, Amount: req.Amount, At: now}}
+		return []journal.Record{journal.Begun{Payment: id, Key: k, Amount: req.Amount, Kind: begunKind(kind.kind), At: now}}
 	})
 	if err != nil {
 		t.mu.Lock()
@@ -68,9 +91,9 @@ func (t *Terminal) StartSale(ctx context.Context, req SaleRequest) (pay.PaymentI
 	}
 	saleCtx, cancel := context.WithCancel(run)
 	s := &sale{
-		id: id, amount: req.Amount, started: now, cancel: cancel, over: rt.NewFuture[over](t.env),
+		id: id, kind: kind, original: req.Original, amount: req.Amount, started: now, cancel: cancel, over: rt.NewFuture[over](t.env),
 		view: PaymentView{
-			ID: id, Amount: req.Amount.Decimal(), Currency: req.Amount.Currency.Alpha(),
+			ID: id, Kind: kind.kind, Amount: req.Amount.Decimal(), Currency: req.Amount.Currency.Alpha(),
 			Phase: PhasePresent, Started: now, Until: now.Add(t.cfg.Timeouts.Present), Cancellable: true,
 		},
 	}
@@ -81,6 +104,14 @@ func (t *Terminal) StartSale(ctx context.Context, req SaleRequest) (pay.PaymentI
 	t.cfg.Log.Info("payment begun", "payment", id, "stan", k.STAN.String(), "amount", req.Amount.String())
 	t.env.Go("sale", func() { t.run(saleCtx, s, k) })
 	return id, nil
+}
+
+// begunKind is how the journal writes a kind.
+func begunKind(k Kind) string {
+	if k == Sale {
+		return ""
+	}
+	return string(k)
 }
 
 // reserve takes the one place for a payment.
@@ -98,7 +129,7 @@ func (t *Terminal) reserve() (context.Context, error) {
 }
 
 // known reports whether the payment of req exists already.
-func (t *Terminal) known(ctx context.Context, req SaleRequest) (bool, error) {
+func (t *Terminal) known(ctx context.Context, req Request) (bool, error) {
 	records, err := t.cfg.Journal.Payment(ctx, req.ID)
 	if errors.Is(err, journal.ErrNotFound) {
 		return false, nil
@@ -108,8 +139,8 @@ func (t *Terminal) known(ctx context.Context, req SaleRequest) (bool, error) {
 	}
 	for _, r := range records {
 		if b, ok := r.(journal.Begun); ok {
-			if b.Amount != req.Amount {
-				return false, fmt.Errorf("%w: payment %s was begun with another amount", ErrAmount, req.ID)
+			if b.Amount != req.Amount || b.Kind != begunKind(req.Kind) {
+				return false, fmt.Errorf("%w: payment %s was begun with another amount or kind", ErrAmount, req.ID)
 			}
 			return true, nil
 		}

@@ -39,11 +39,11 @@ func (t *Terminal) waitTap(ctx context.Context, s *sale, k journal.Key) (*tapped
 			}
 			return nil, &ending{outcome: TryAgain, reason: why}
 		}
-		tx := emv.Transaction{Amount: s.amount, Time: t.now(), Sequence: uint32(k.STAN)}
+		tx := emv.Transaction{Amount: s.amount, Type: s.kind.txType, Time: t.now(), Sequence: uint32(k.STAN)}
 		rec := trace.NewRecorder(t.cfg.Reader, t.env.Rand(), t.env.Now, func() { t.showRows(s) })
 		t.waitingForCard(s, rec)
 		p := &entry.Point{
-			Combinations: t.cfg.combinations(), Kernels: t.kernels, Reader: rec, Display: display{t, s},
+			Combinations: t.cfg.combinations(s.kind.ask), Kernels: t.kernels, Reader: rec, Display: display{t, s},
 			Terminal: t.cfg.emvTerminal(), Rand: rec, Now: t.env.Now, Observer: display{t, s}, CardTimeout: t.cfg.Timeouts.Present,
 		}
 		r, err := p.Run(ctx, tx)

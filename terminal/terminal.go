@@ -55,8 +55,8 @@ type Terminal struct {
 	keysSeq   uint64             // number of the newest sign-in
 	reversals []journal.Reversal // owed, oldest first
 	uiSeq     uint64
-	shiftSum  int64         // minor units
-	ahead     time.Duration // of the host's clock before this machine's
+	totals    journal.Totals // of the batch
+	ahead     time.Duration  // of the host's clock before this machine's
 }
 
 // New makes a terminal. It does nothing until Run. Errors: ErrConfig.

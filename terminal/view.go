@@ -38,9 +38,10 @@ type HostView struct {
 
 // ShiftView sums what was approved since the batch began.
 type ShiftView struct {
-	Batch string `json:"batch"`
-	Count int    `json:"count"`
-	Sum   string `json:"sum"` // decimal
+	Batch   string `json:"batch"`
+	Count   int    `json:"count"`
+	Refunds int    `json:"refunds"`
+	Sum     string `json:"sum"` // decimal
 }
 
 // Phase is where a payment stands, one word per screen.
@@ -61,6 +62,7 @@ type Lights [4]string
 // PaymentView is one payment as a screen draws it.
 type PaymentView struct {
 	ID          pay.PaymentID `json:"id"`
+	Kind        Kind          `json:"kind"`
 	Amount      string        `json:"amount"` // decimal
 	Currency    string        `json:"currency"`
 	Phase       Phase         `json:"phase"`
@@ -125,6 +127,7 @@ type Timings struct {
 // "reader_unplugged", "no_answer", "pin_not_given", "signed_in_again").
 type Result struct {
 	Payment      pay.PaymentID `json:"payment"`
+	Kind         Kind          `json:"kind,omitempty"` // "" is a sale
 	Outcome      OutcomeWord   `json:"outcome"`
 	Reason       string        `json:"reason,omitempty"`
 	Amount       string        `json:"amount"`
@@ -140,6 +143,7 @@ type Result struct {
 	RRN          string        `json:"rrn,omitempty"`
 	AuthCode     string        `json:"auth_code,omitempty"`
 	ResponseCode string        `json:"response_code,omitempty"`
+	Balance      string        `json:"balance,omitempty"`    // decimal, of a balance inquiry
 	MessageID    string        `json:"message_id,omitempty"` // last user-interface message
 	Time         time.Time     `json:"time"`
 	Timings      Timings       `json:"timings_ms"`

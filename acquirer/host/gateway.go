@@ -53,6 +53,7 @@ type answer struct {
 	balance string // F54 of a balance inquiry: never stored
 	totals  string // F48 of a settlement
 	silent  bool   // no reply: the terminal has given up, its reversal rules
+	open    bool   // the resolver goes on; it passes over what is in flight, so it is woken after the landing
 }
 
 // receive takes one frame from a terminal, in a task of its own.

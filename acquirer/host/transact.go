@@ -29,6 +29,9 @@ func (h *Host) transact(ctx context.Context, s *session, w *workingKeys, m *iso8
 	}
 	a := h.work(ctx, w, m, req, print)
 	h.flight.land(req.key, entry, a)
+	if a.open {
+		h.resolvers.wake()
+	}
 	return a
 }
 
@@ -64,8 +67,7 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 		return a
 	}
 	if req.rule.Advice { // it holds already; the resolver tells the scheme
-		h.resolvers.wake()
-		return answer{code: "00", rrn: string(p.RRN), auth: p.AuthCode}
+		return answer{code: "00", rrn: string(p.RRN), auth: p.AuthCode, open: true}
 	}
 	log := h.cfg.Log.With("payment", p.ID, "rrn", p.RRN, "stan", p.Key.STAN.String(), "terminal", p.Key.Terminal)
 	log.Info("admitted", "kind", p.Key.Kind.String(), "amount", p.Amount.String(), "card", p.MaskedPAN, "scheme", p.Scheme, "cvm", p.CVM)
@@ -78,8 +80,7 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 	}
 	if res.Status == book.Stale {
 		log.Warn("answer came after the payment was given up", "state", res.Payment.State.String())
-		h.resolvers.wake()
-		return answer{silent: true}
+		return answer{silent: true, open: true}
 	}
 	return h.ended(log.With("response", res.Payment.Response), op, res.Payment, reply, err)
 }
@@ -165,7 +166,7 @@ func (h *Host) ended(log logger, op book.Op, p payment.Payment, reply *iso8583.M
 		log.Info("approved")
 	case payment.Reverse:
 		h.Stats.Reversals.Add(1)
-		h.resolvers.wake()
+		a.open = true
 		log.Warn("no answer from the scheme: reversing", "err", err)
 	default:
 		h.Stats.Declined.Add(1)

@@ -61,7 +61,7 @@ func (f *Fold) Add(r Record) error {
 		if !(Key{r.Batch, 1}).valid() {
 			return fmt.Errorf("%w: batch %q", ErrRule, r.Batch)
 		}
-		f.state.Batch, f.state.Count, f.state.Sum = r.Batch, 0, 0
+		f.state.Batch, f.state.Totals = r.Batch, Totals{}
 		return nil
 	case Numbered:
 		return f.number(r.Key)
@@ -156,8 +156,7 @@ func (f *Fold) end(r Ended) error {
 	delete(f.open, r.Payment)
 	f.order = slices.DeleteFunc(f.order, func(id pay.PaymentID) bool { return id == r.Payment })
 	if r.Approved && r.Key.Batch == f.state.Batch {
-		f.state.Count++
-		f.state.Sum += r.Amount.Minor
+		f.state.Totals.Add(r)
 	}
 	return nil
 }

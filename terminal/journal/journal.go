@@ -36,8 +36,19 @@ type Begun struct {
 	Payment pay.PaymentID `json:"payment"`
 	Key     Key           `json:"key"`
 	Amount  pay.Money     `json:"amount"`
+	Kind    string        `json:"kind,omitempty"` // "" is a sale
 	At      time.Time     `json:"at"`
 }
+
+// Side says where a payment counts in a batch's totals.
+type Side string
+
+// Sides. A sale's has always been the empty one.
+const (
+	Debit  Side = ""
+	Credit Side = "credit"
+	Aside  Side = "aside" // in neither sum: nothing was moved yet
+)
 
 // Numbered is a STAN that was drawn for anything else (sign-in, echo, a second try of a payment).
 type Numbered struct {
@@ -85,6 +96,7 @@ type Ended struct {
 	Key      Key           `json:"key"` // of the last try
 	Approved bool          `json:"approved"`
 	Amount   pay.Money     `json:"amount"`
+	Side     Side          `json:"side,omitempty"`
 	Result   []byte        `json:"result"`  // JSON of the result as it is shown: nothing secret
 	Receipt  []byte        `json:"receipt"` // sealed box of what the receipt prints; may be empty
 	At       time.Time     `json:"at"`
@@ -123,8 +135,24 @@ type State struct {
 	STAN      pay.STAN   // the last one drawn; 0 where there is none
 	Open      []Open     // oldest first
 	Reversals []Reversal // oldest first
-	Count     int        // approved payments of the batch
-	Sum       int64      // and their amounts, minor units
+	Totals    Totals     // of the batch
+}
+
+// Totals are what the approved payments of a batch come to, in minor units.
+type Totals struct {
+	Debits, Credits         int64
+	DebitCount, CreditCount int
+}
+
+// Add counts an approved payment.
+func (t *Totals) Add(r Ended) {
+	switch r.Side {
+	case Debit:
+		t.Debits, t.DebitCount = t.Debits+r.Amount.Minor, t.DebitCount+1
+	case Credit:
+		t.Credits, t.CreditCount = t.Credits+r.Amount.Minor, t.CreditCount+1
+	case Aside:
+	}
 }
 
 // Errors of every store.

@@ -121,7 +121,7 @@ func testSale(t *testing.T, d Disk) {
 
 	e := ended("a", 5, true)
 	do(t, s, answered("a", 5, "00"), e)
-	st.Open, st.Count, st.Sum = nil, 1, 8880
+	st.Open, st.Totals = nil, journal.Totals{Debits: 8880, DebitCount: 1}
 	again(st)
 
 	got, err := s.Payment(t.Context(), "a")

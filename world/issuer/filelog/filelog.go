@@ -72,19 +72,18 @@ type Log[T any, P Value[T]] struct {
 // Open opens or makes the log at path (0600). A torn last batch is cut off;
 // damage before the end is ErrCorrupt. One process at a time: ErrLocked.
 func Open[T any, P Value[T]](path string) (*Log[T, P], error) {
-	_, statErr := os.Stat(path)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	l := &Log[T, P]{path: path, file: file, sync: datasync}
-	if err := l.recover(errors.Is(statErr, os.ErrNotExist)); err != nil {
+	if err := l.recover(); err != nil {
 		return nil, fmt.Errorf("open log %s: %w", filepath.Base(path), errors.Join(err, file.Close()))
 	}
 	return l, nil
 }
 
-func (l *Log[T, P]) recover(isNew bool) error {
+func (l *Log[T, P]) recover() error {
 	if err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return ErrLocked
@@ -117,10 +116,8 @@ func (l *Log[T, P]) recover(isNew bool) error {
 			return err
 		}
 	}
-	if isNew {
-		return syncDir(filepath.Dir(l.path))
-	}
-	return nil
+	// Also where the file is not new: an earlier process may have made it and died before this.
+	return syncDir(filepath.Dir(l.path))
 }
 
 // Cut is the number of bytes of a torn batch that Open removed.

@@ -27,6 +27,7 @@ export interface PaymentView {
   cancellable: boolean;
   currency: string;
   id: string;
+  kind: string;
   notice?: string;
   phase: string;
   pin?: PINView;
@@ -73,10 +74,12 @@ export interface Result {
   aid?: string;
   amount: string;
   auth_code?: string;
+  balance?: string;
   batch?: string;
   currency: string;
   cvm: string;
   kernel: number;
+  kind?: string;
   label?: string;
   masked_pan?: string;
   message_id?: string;
@@ -94,6 +97,7 @@ export interface Result {
 export interface ShiftView {
   batch: string;
   count: number;
+  refunds: number;
   sum: string;
 }
 
