@@ -122,21 +122,7 @@ func (t *Terminal) openBatch(ctx context.Context, field60 string) error {
 	if err != nil || f60.Batch == "" || strings.Trim(f60.Batch, "0") == "" {
 		return nil // the host leaves the batch to the terminal
 	}
-	t.numbers.Lock()
-	defer t.numbers.Unlock()
-	if f60.Batch == t.batch {
-		return nil
-	}
-	if err := t.append(ctx, journal.BatchOpened{Batch: f60.Batch, At: t.env.Now()}); err != nil {
-		return err
-	}
-	t.batch = f60.Batch
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.totals = journal.Totals{}
-	t.view.Shift = t.shift(f60.Batch)
-	t.publish()
-	return nil
+	return t.startBatch(ctx, f60.Batch)
 }
 
 // linkDown hears that an attempt failed or the connection ended.

@@ -75,7 +75,7 @@ func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 	}
 	switch mti := m.MTI(); mti {
 	case pos.MTISignIn:
-		h.signIn(c, hdr, m, s)
+		h.signIn(ctx, c, hdr, m, s)
 	case pos.MTIManagement:
 		h.reply(c, hdr, m, answer{code: "00"}, s.working().code()) // echo and sign-out change nothing here
 	case pos.MTIAuthorisation, pos.MTIFinancial, pos.MTIAdvice, pos.MTIReversal, pos.MTISettlement, pos.MTIUpload:
@@ -138,7 +138,7 @@ func (h *Host) refuse(c *link.Conn, why string, err error) {
 
 // signIn makes new working keys. The message carries no MAC (there is no key
 // yet): the client certificate is its proof.
-func (h *Host) signIn(c *link.Conn, hdr pos.Header, m *iso8583.Message, s *session) {
+func (h *Host) signIn(ctx context.Context, c *link.Conn, hdr pos.Header, m *iso8583.Message, s *session) {
 	f60, err := pos.ParseF60(m.Get(60))
 	if err != nil || f60.Network != pos.NetworkSignIn {
 		h.reply(c, hdr, m, answer{code: "30"}, nil)
@@ -157,7 +157,11 @@ func (h *Host) signIn(c *link.Conn, hdr pos.Header, m *iso8583.Message, s *sessi
 			s.mu.Lock()
 			s.keys = &workingKeys{fresh.PIN, mac}
 			s.mu.Unlock()
-			h.replyWith(c, hdr, m, answer{code: "00"}, nil, func(r *iso8583.Message) { r.SetBytes(62, f62) })
+			f60.Batch = h.openBatch(ctx, s, f60.Batch)
+			h.replyWith(c, hdr, m, answer{code: "00"}, nil, func(r *iso8583.Message) {
+				r.SetBytes(62, f62)
+				r.Set(60, f60.String())
+			})
 			h.cfg.Log.Info("terminal signed in", "terminal", s.terminal.ID, "merchant", s.terminal.Merchant)
 			return
 		}

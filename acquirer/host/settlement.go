@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
@@ -148,3 +149,23 @@ func (h *Host) batchOpen(ctx context.Context, s *session, key payment.Key) strin
 	}
 	return ""
 }
+
+// openBatch is the batch that a terminal goes on with: its own, or the next one
+// that is not closed (the terminal may have missed that it was).
+func (h *Host) openBatch(ctx context.Context, s *session, batch string) string {
+	next := batch
+	for range maxSkipped {
+		if h.batchOpen(ctx, s, payment.Key{Merchant: s.terminal.Merchant, Terminal: s.terminal.ID, Batch: next}) != "90" {
+			return next
+		}
+		n, err := strconv.Atoi(next)
+		if err != nil || n >= 999_999 {
+			n = 0
+		}
+		next = fmt.Sprintf("%06d", n+1)
+	}
+	return batch
+}
+
+// maxSkipped bounds the search for an open batch: a terminal misses one at most.
+const maxSkipped = 16
