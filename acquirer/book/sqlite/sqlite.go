@@ -80,8 +80,16 @@ func (s *Store) start(ctx context.Context, path string) error {
 	return s.conn.Raw(s.raw.prepare)
 }
 
+// Sizes, chosen by measuring (docs/performance.md): the writer keeps the pages
+// that it goes back to, and the log is copied into the database in large
+// strokes rather than every few commits.
+const (
+	cachePages      = "cache_size(-131072)" // KiB
+	checkpointPages = "wal_autocheckpoint(16384)"
+)
+
 func open(path, mode string) (*sql.DB, error) {
-	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)", cachePages, checkpointPages}, "_txlock": {"immediate"}}
 	if mode == "ro" {
 		q["_pragma"] = append(q["_pragma"], "query_only(1)")
 	}
