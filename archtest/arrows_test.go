@@ -48,7 +48,8 @@ var arrows = []arrow{
 
 	{"iso8583", "pay"},
 	{"iso8583/link", "iso8583 rt"},
-	{"iso8583/*", "iso8583 keys pay"}, // a dialect seals its working keys
+	{"iso8583/scheme", "iso8583 pay"},
+	{"iso8583/*", "iso8583 iso8583/scheme keys pay"}, // a dialect seals its working keys
 	{"keys/**", "keys/** pay"},
 	{"quantum/**", "quantum/** keys/** pay rt"},
 	{"qr/**", "qr/** pay"},

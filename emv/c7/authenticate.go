@@ -51,6 +51,7 @@ func (t *tap) checkCTQ() (emv.Outcome, bool) {
 	if !ok || (t.hasCTQ && copied == t.ctq) {
 		return emv.Outcome{}, false
 	}
+	t.oda = emv.ODAFailed // what was authenticated is not what came
 	o := t.declined("9F6C is not what the card signed")
 	o.Error.L2, o.Error.Step = "CAM failed", "oda"
 	return o, true

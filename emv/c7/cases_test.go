@@ -97,10 +97,10 @@ var kernelCases = []kernelCase{
 	refused("no CTQ, CVM needed, reader has none", "offers none").with(both(without(tag.CTQ), shortAuth), setTTQ("21004080"), nil).of(at).expectODA(emv.ODAfDDA),
 
 	// A man in the middle.
-	refused("CTQ edited: CDCVM claimed at 5000.00", "not what the card signed").with(inGPO(tag.CTQ, "0080"), nil, nil).of(fiveGrand).expectODA(emv.ODAfDDA),
-	refused("CTQ edited: signature instead of PIN", "not what the card signed").with(inGPO(tag.CTQ, "4000"), nil, nil).of(fiveGrand).expectODA(emv.ODAfDDA),
-	refused("CTQ edited: taken out", "not what the card signed").with(without(tag.CTQ), nil, nil).of(fiveGrand).expectODA(emv.ODAfDDA),
-	refused("CTQ edited below the limit too", "not what the card signed").with(inGPO(tag.CTQ, "8080"), nil, nil).expectODA(emv.ODAfDDA),
+	refused("CTQ edited: CDCVM claimed at 5000.00", "not what the card signed").with(inGPO(tag.CTQ, "0080"), nil, nil).of(fiveGrand).expectODA(emv.ODAFailed),
+	refused("CTQ edited: signature instead of PIN", "not what the card signed").with(inGPO(tag.CTQ, "4000"), nil, nil).of(fiveGrand).expectODA(emv.ODAFailed),
+	refused("CTQ edited: taken out", "not what the card signed").with(without(tag.CTQ), nil, nil).of(fiveGrand).expectODA(emv.ODAFailed),
+	refused("CTQ edited below the limit too", "not what the card signed").with(inGPO(tag.CTQ, "8080"), nil, nil).expectODA(emv.ODAFailed),
 	refused("TTQ edited on its way: the card offers nothing", "offers none").with(ctq("0000"), nil, nil).of(fiveGrand).expectODA(emv.ODAfDDA),
 	odaRefused("9F69 edited with the CTQ").with(both(inGPO(tag.CTQ, "0080"), func(c *scripted) {
 		c.raw = func(n int, r []byte) []byte {

@@ -1,0 +1,45 @@
+package amex
+
+import "huika/iso8583"
+
+// Spec is the dialect in ASCII; scheme.Wire makes it EBCDIC.
+var Spec = &iso8583.Spec{
+	Name: "amex",
+	MTI:  iso8583.ASCII,
+	Fields: iso8583.Fields{
+		2:   {Name: "primary account number", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 19, Show: iso8583.FirstSix},
+		3:   {Name: "processing code", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 6, Show: iso8583.Clear},
+		4:   {Name: "amount", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 12, Show: iso8583.Clear},
+		7:   {Name: "transmission date and time", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 10, Show: iso8583.Clear},
+		11:  {Name: "STAN", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 6, Show: iso8583.Clear},
+		12:  {Name: "local date and time", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 12, Show: iso8583.Clear},
+		14:  {Name: "expiry date", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 4},
+		15:  {Name: "settlement date", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 6, Show: iso8583.Clear},
+		19:  {Name: "acquirer's country", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 3, Show: iso8583.Clear},
+		22:  {Name: "point of service data code", Type: iso8583.AN, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 12, Show: iso8583.Clear},
+		23:  {Name: "card sequence number", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 3, Show: iso8583.Clear},
+		24:  {Name: "function code", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 3, Show: iso8583.Clear},
+		25:  {Name: "message reason", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 4, Show: iso8583.Clear},
+		26:  {Name: "merchant category", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 4, Show: iso8583.Clear},
+		31:  {Name: "acquirer reference data", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 48, Show: iso8583.Clear},
+		32:  {Name: "acquiring institution", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 11, Show: iso8583.Clear},
+		33:  {Name: "forwarding institution", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 11, Show: iso8583.Clear},
+		35:  {Name: "track 2", Type: iso8583.Z, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 37},
+		37:  {Name: "RRN", Type: iso8583.AN, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 12, Show: iso8583.Clear},
+		38:  {Name: "authorisation code", Type: iso8583.AN, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 6, Show: iso8583.Clear},
+		39:  {Name: "action code", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 3, Show: iso8583.Clear},
+		41:  {Name: "terminal", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 8, Show: iso8583.Clear},
+		42:  {Name: "merchant", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 15, Show: iso8583.Clear},
+		43:  {Name: "merchant name and place", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 99, Show: iso8583.Clear},
+		44:  {Name: "additional response data", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 25, Show: iso8583.Clear},
+		49:  {Name: "currency", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.Fixed, Max: 3, Show: iso8583.Clear},
+		52:  {Name: "PIN block", Type: iso8583.B, Enc: iso8583.Binary, Length: iso8583.Fixed, Max: 8},
+		54:  {Name: "additional amounts", Type: iso8583.AN, Enc: iso8583.ASCII, Length: iso8583.LLLASCII, Max: 120},
+		55:  {Name: "IC card data", Type: iso8583.B, Enc: iso8583.Binary, Length: iso8583.LLLASCII, Max: 256},
+		56:  {Name: "original data elements", Type: iso8583.N, Enc: iso8583.ASCII, Length: iso8583.LLASCII, Max: 35, Show: iso8583.Clear},
+		63:  {Name: "private use", Type: iso8583.ANS, Enc: iso8583.ASCII, Length: iso8583.LLLASCII, Max: 24, Show: iso8583.Clear},
+		64:  {Name: "MAC", Type: iso8583.B, Enc: iso8583.Binary, Length: iso8583.Fixed, Max: 8, Show: iso8583.Clear},
+		96:  {Name: "key management data", Type: iso8583.B, Enc: iso8583.Binary, Length: iso8583.LLLASCII, Max: 40},
+		128: {Name: "MAC", Type: iso8583.B, Enc: iso8583.Binary, Length: iso8583.Fixed, Max: 8, Show: iso8583.Clear},
+	},
+}
