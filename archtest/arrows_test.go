@@ -62,6 +62,7 @@ var arrows = []arrow{
 
 	{"acquirer/payment", "pay"},
 	{"acquirer/host", "acquirer/* emv/tlv emv/tag pay rt " + messages},
+	{"acquirer/merchant", "acquirer/bin pay"},
 	{"acquirer/*", "acquirer/payment emv/tlv emv/tag iso8583/** keys/** qr/** ecny/** pay rt"},
 	{"acquirer/book/*", "acquirer/book acquirer/payment pay rt"},
 

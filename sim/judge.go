@@ -87,8 +87,8 @@ func (t *town) judge() error {
 		}
 	}
 	merchant := rep.Balances[pay.CNY][book.MerchantAccount(pay.MerchantID(site.Default().Merchant.ID))]
-	if merchant != total {
-		t.problem("the merchant's account holds %d fen, the approved payments %d", merchant, total)
+	if fees := rep.Balances[pay.CNY][book.FeeAccount]; merchant+fees != total {
+		t.problem("the merchant's account holds %d fen and the fees %d, the approved payments %d", merchant, fees, total)
 	}
 	t.rep.Approved = len(shop)
 	return t.customers(rrns, total)

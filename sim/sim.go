@@ -162,6 +162,7 @@ func (t *town) start(node string) {
 	env := t.w.Node(node)
 	cfg := site.Default()
 	cfg.World.PIN = pin
+	cfg.Merchant.Tariff = []site.TariffRow{{Name: "debit", Product: "debit", Rate: 5000, Cap: 2000}, {Name: "any", Rate: 6000}}
 	cfg.Timeouts.Present = site.Duration(20 * time.Second)
 	cfg.Timeouts.PIN = site.Duration(20 * time.Second)
 	kit := site.Kit{Env: env, Config: cfg, Secrets: t.secrets, Cards: t.cards, Wire: site.Bare{Env: env}, Log: slog.New(slog.DiscardHandler)}

@@ -56,10 +56,22 @@ type LogConfig struct {
 
 // MerchantConfig is the shop.
 type MerchantConfig struct {
-	ID       string `toml:"id"` // 15 characters, F42
-	Name     string `toml:"name"`
-	Category int    `toml:"category"` // ISO 18245, 9F15
-	Zone     string `toml:"zone"`     // IANA time zone
+	ID       string      `toml:"id"` // 15 characters, F42
+	Name     string      `toml:"name"`
+	Category int         `toml:"category"` // ISO 18245, 9F15
+	Country  int         `toml:"country"`  // ISO 3166 numeric
+	Tariff   []TariffRow `toml:"tariff"`   // what a payment costs the merchant: the first row that matches; none: nothing
+	Zone     string      `toml:"zone"`     // IANA time zone
+}
+
+// TariffRow is one line of a merchant's prices.
+type TariffRow struct {
+	Name    string `toml:"name"`
+	Product string `toml:"product"` // debit, credit, prepaid, or "" for any
+	Origin  string `toml:"origin"`  // domestic, foreign, or "" for any
+	Rate    int64  `toml:"rate"`    // parts per million: 6000 is 0.6 %
+	Min     int64  `toml:"min"`     // fen
+	Cap     int64  `toml:"cap"`     // fen; 0: none
 }
 
 // TerminalConfig is the POS.
@@ -80,6 +92,7 @@ type AcquirerConfig struct {
 	Listen        string `toml:"listen"`         // terminals, TLS
 	MetricsListen string `toml:"metrics_listen"` // /healthz and /metrics of a host that runs alone
 	Lanes         int    `toml:"lanes"`
+	BINs          string `toml:"bins"`  // CSV file of card number ranges, read again when it changes; "": the built-in one
 	Store         string `toml:"store"` // sqlite or postgres
 	DSN           string `toml:"dsn"`   // of postgres: a connection string; never logged
 }
@@ -118,7 +131,7 @@ func Default() Config {
 	return Config{
 		Mode: Demo, Data: "data",
 		Log:      LogConfig{"info", "text"},
-		Merchant: MerchantConfig{ID: "898310048160001", Name: "挥卡小店 Huika Shop", Category: 5411, Zone: "Asia/Shanghai"},
+		Merchant: MerchantConfig{ID: "898310048160001", Name: "挥卡小店 Huika Shop", Category: 5411, Country: 156, Zone: "Asia/Shanghai"},
 		Terminal: TerminalConfig{ID: "HK000001", Listen: "127.0.0.1:8080", DemoListen: "127.0.0.1:8081", Reader: "memory", CVMLimit: 100_001},
 		Acquirer: AcquirerConfig{ID: "48160000", Listen: "127.0.0.1:0", Lanes: 16, Store: "sqlite"},
 		World:    WorldConfig{Scheme: "127.0.0.1:0", Issuer: "127.0.0.1:0", PIN: "123456"},
@@ -243,6 +256,12 @@ func (c *Config) Check() error {
 	}
 	if c.Merchant.Category < 0 || c.Merchant.Category > 9999 {
 		return bad("merchant.category", "%d: want four digits", c.Merchant.Category)
+	}
+	if c.Merchant.Country < 1 || c.Merchant.Country > 999 {
+		return bad("merchant.country", "%d: want ISO 3166 numeric, such as 156", c.Merchant.Country)
+	}
+	if err := c.tariff().Check(); err != nil {
+		return bad("merchant.tariff", "%v", err)
 	}
 	if c.Terminal.Reader != "memory" && c.Terminal.Reader != "pcsc" {
 		return bad("terminal.reader", "%q: want memory or pcsc", c.Terminal.Reader)

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"huika/acquirer/bin"
 	"huika/acquirer/book"
 	"huika/acquirer/host"
 	"huika/card/perso"
@@ -30,6 +31,8 @@ type Kit struct {
 	At Boundary
 	// Fatal ends the process: a store is broken.
 	Fatal func(error)
+	// Ranges are the card number ranges; nil: those of the configuration, as they are now.
+	Ranges *bin.Live
 	// Terminals are known to the host beside the configured one.
 	Terminals []host.Terminal
 	// PIN gives a profile's PIN; nil: Config.World.PIN for all.
@@ -76,6 +79,14 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemeAddr func() str
 	if err != nil {
 		return nil, err
 	}
+	cards := k.Ranges
+	if cards == nil {
+		t, _, err := k.Config.cardRanges()
+		if err != nil {
+			return nil, err
+		}
+		cards = bin.NewLive(t)
+	}
 	return host.New(k.Env, host.Config{
 		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes,
 		Terminals: append([]host.Terminal{{ID: pay.TerminalID(k.Config.Terminal.ID), Merchant: pay.MerchantID(k.Config.Merchant.ID), TMK: k.Secrets.TMK}}, k.Terminals...),
@@ -83,6 +94,7 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemeAddr func() str
 			Name: SchemeName, Prefixes: []string{"62"}, ZPK: k.Secrets.AcquirerZPK, MACKey: k.Secrets.AcquirerMAC,
 			Dial: k.Wire.Dialer(RoleHost, RoleScheme, schemeAddr),
 		}},
+		Cards: cards.Lookup, Fee: k.Config.fees(cards.Lookup),
 		AcquirerID: k.Config.Acquirer.ID, Sealer: sealer, FingerprintKey: k.Secrets.Fingerprint, Identify: k.Wire.Identify(),
 		Location: k.Config.Location(), Timeouts: host.Timeouts{Scheme: time.Duration(k.Config.Timeouts.Scheme)},
 		Log: k.Log.With("part", "host"), Fatal: k.Fatal,

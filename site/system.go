@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"huika/acquirer/bin"
 	"huika/acquirer/book"
 	"huika/acquirer/book/headfile"
 	"huika/acquirer/book/sqlite"
@@ -94,6 +95,11 @@ func (s *System) open(env rt.Env, cfg Config, parts Parts, log *slog.Logger) err
 	s.Kit = kit
 	s.Kit.Fatal = s.fail
 	s.Kit.At = crashFromEnv()
+	return s.start(parts)
+}
+
+// start builds the parts over s.Kit and starts them.
+func (s *System) start(parts Parts) error {
 	for _, step := range []struct {
 		on bool
 		f  func() error
@@ -291,6 +297,17 @@ func (s *System) openHost() error {
 		return err
 	}
 	s.onClose(heads.Close)
+	table, version, err := k.Config.cardRanges()
+	if err != nil {
+		return err
+	}
+	k.Ranges = bin.NewLive(table)
+	if k.Config.Acquirer.BINs != "" {
+		s.task("BIN table", func(ctx context.Context) error {
+			k.Ranges.Follow(ctx, k.Env, binsEvery, version, k.Config.newerRanges, k.Log)
+			return nil
+		})
+	}
 	if s.Host, err = k.Host(books, heads, func() string { return s.schemeAddr }); err != nil {
 		return err
 	}

@@ -2,10 +2,14 @@ package host_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"huika/acquirer/bin"
 	"huika/acquirer/book"
 	"huika/acquirer/host"
 	"huika/acquirer/payment"
@@ -283,3 +287,30 @@ func TestFees(t *testing.T) {
 
 // rest lets virtual time pass.
 func (t *terminal) rest(d time.Duration) { _ = t.env.Sleep(context.Background(), d) }
+
+// A range's first route is down: the next one is asked, and the books say so.
+func TestAlternateRoute(t *testing.T) {
+	s := newStage(t)
+	dead := func(context.Context) (net.Conn, error) { return nil, errors.New("nobody is there") }
+	s.more = []host.SchemeConfig{{Name: "netsunion", ZPK: secret(2), MACKey: secret(3), Dial: dead}}
+	routes := []string{"netsunion", "unionpay"}
+	s.cards = func(p pay.PAN) (bin.Range, bool) {
+		return bin.Range{Routes: routes}, strings.HasPrefix(p.Reveal(), "62")
+	}
+	s.host()
+	s.script("routes", func(c *terminal) {
+		code(t, c.call(sale("000002", "000000008880"), c.mac), "00")
+		other := sale("000003", "000000000100")
+		other.Set(2, "4111111111111111")
+		other.Set(35, "4111111111111111=49122200000000000")
+		code(t, c.call(other, c.mac), "14") // no range
+		routes = []string{"netsunion"}
+		code(t, c.call(sale("000004", "000000000100"), c.mac), "91") // no other way
+		routes = []string{"visa"}
+		code(t, c.call(sale("000005", "000000000100"), c.mac), "14") // not configured
+	})
+	if p := s.state(2); p.Scheme != "unionpay" {
+		t.Errorf("routed to %q", p.Scheme)
+	}
+	s.books(8880)
+}

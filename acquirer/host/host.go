@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"huika/acquirer/bin"
 	"huika/acquirer/book"
 	"huika/iso8583/link"
 	"huika/keys"
@@ -51,6 +52,8 @@ type Config struct {
 	// AcquirerID is F32 towards the schemes: up to 11 digits.
 	AcquirerID string
 	Sealer     pay.Sealer
+	// Cards finds a card number's range, for its routes; nil: the schemes' own prefixes count.
+	Cards func(pay.PAN) (bin.Range, bool)
 	// Fee is what a merchant pays for an amount on a card, in minor units, and
 	// the name of the tariff row that says so; nil: nothing.
 	Fee func(m pay.MerchantID, card pay.PAN, amount pay.Money) (fen int64, rule string)

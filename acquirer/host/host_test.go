@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"huika/acquirer/bin"
 	"huika/acquirer/book"
 	"huika/acquirer/book/memory"
 	"huika/acquirer/host"
@@ -49,7 +50,9 @@ type stage struct {
 	answer  func(m *iso8583.Message) (code string, send bool)
 	limits  host.Limits
 	fee     func(pay.MerchantID, pay.PAN, pay.Money) (int64, string)
-	holding func() // called by the store before it writes
+	cards   func(pay.PAN) (bin.Range, bool)
+	more    []host.SchemeConfig // beside the one that the test plays
+	holding func()              // called by the store before it writes
 }
 
 func (s *stage) Keep(heads []book.MerchantHead) error {
@@ -147,8 +150,9 @@ func (s *stage) host() *host.Host {
 	}
 	h, err := host.New(env, host.Config{
 		Store: heldStore{s.store, s}, Heads: s, Terminals: []host.Terminal{{ID: tid, Merchant: merchant, TMK: secret(1)}},
-		Schemes: []host.SchemeConfig{{Name: "unionpay", Prefixes: []string{"62"}, ZPK: secret(2), MACKey: secret(3),
-			Dial: func(ctx context.Context) (net.Conn, error) { return env.Dial(ctx, cupAddr) }}},
+		Schemes: append([]host.SchemeConfig{{Name: "unionpay", Prefixes: []string{"62"}, ZPK: secret(2), MACKey: secret(3),
+			Dial: func(ctx context.Context) (net.Conn, error) { return env.Dial(ctx, cupAddr) }}}, s.more...),
+		Cards:      s.cards,
 		AcquirerID: "48160000", Sealer: seal, FingerprintKey: secret(4), Limits: s.limits, Fee: s.fee,
 		Timeouts: host.Timeouts{Scheme: 4 * time.Second, RetryPause: 100 * time.Millisecond, RetryCeil: 5 * time.Second},
 		Log:      slog.New(slog.NewTextHandler(&s.log, nil)), Fatal: func(err error) { s.t.Errorf("fatal: %v", err) },

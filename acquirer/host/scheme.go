@@ -65,8 +65,31 @@ func (h *Host) routeOf(r request) *scheme {
 	return h.route(r.pan)
 }
 
-// route is the scheme of a card number, or nil. The longest prefix wins.
+// route is the scheme of a card number, or nil: of its range's routes the first
+// one whose link is up, or the first where none is.
 func (h *Host) route(pan pay.PAN) *scheme {
+	if h.cfg.Cards == nil {
+		return h.byPrefix(pan)
+	}
+	r, ok := h.cfg.Cards(pan)
+	if !ok {
+		return nil
+	}
+	var first *scheme
+	for _, name := range r.Routes {
+		s := h.schemeNamed(name)
+		if s != nil && s.client.Up() {
+			return s
+		}
+		if first == nil {
+			first = s
+		}
+	}
+	return first
+}
+
+// byPrefix goes by the schemes' own prefixes: the longest one wins.
+func (h *Host) byPrefix(pan pay.PAN) *scheme {
 	var best *scheme
 	length := -1
 	for _, s := range h.schemes {
