@@ -51,6 +51,9 @@ func (c *committer) start(ctx context.Context) {
 // that was queued is answered when its fate is known.
 func (c *committer) apply(ctx context.Context, op book.Op) (book.Result, error) {
 	lane := book.LaneOf(op.Key.Merchant, c.h.cfg.Lanes)
+	if _, ours := c.h.lanes.epoch(lane); !ours {
+		return book.Result{}, book.ErrFenced
+	}
 	job := commitJob{lane, op, rt.NewFuture[commitEnd](c.h.env)}
 	if err := c.queues[int(lane)%len(c.queues)].Put(job); err != nil {
 		return book.Result{}, err
@@ -93,7 +96,7 @@ func (c *committer) run(ctx context.Context, q *rt.Queue[commitJob]) {
 }
 
 func (c *committer) write(ctx context.Context, jobs []commitJob) {
-	batches, place := group(jobs, c.h.cfg.Epoch)
+	batches, place := c.group(jobs)
 	results, err := c.h.cfg.Store.Apply(ctx, batches)
 	if errors.Is(err, book.ErrUnknown) {
 		// Every operation may be applied twice: the second time tells what became of the first.
@@ -111,6 +114,8 @@ func (c *committer) write(ctx context.Context, jobs []commitJob) {
 			r := results[place[i].batch]
 			if end.err = r.Err; r.Err == nil {
 				end.res = r.Results[place[i].op]
+			} else if errors.Is(r.Err, book.ErrFenced) {
+				c.h.lanes.lose(r.Lane)
 			}
 		}
 		job.done.Set(end)
@@ -138,7 +143,7 @@ func (c *committer) keepHeads(results []book.LaneResult) {
 type opPlace struct{ batch, op int }
 
 // group sorts jobs into one batch a lane, keeping the order within each lane.
-func group(jobs []commitJob, epoch uint64) ([]book.LaneBatch, []opPlace) {
+func (c *committer) group(jobs []commitJob) ([]book.LaneBatch, []opPlace) {
 	at := map[book.Lane]int{}
 	var batches []book.LaneBatch
 	place := make([]opPlace, len(jobs))
@@ -147,6 +152,7 @@ func group(jobs []commitJob, epoch uint64) ([]book.LaneBatch, []opPlace) {
 		if !ok {
 			b = len(batches)
 			at[j.lane] = b
+			epoch, _ := c.h.lanes.epoch(j.lane) // 0 where it was lost meanwhile: the store refuses it
 			batches = append(batches, book.LaneBatch{Lane: j.lane, Epoch: epoch})
 		}
 		place[i] = opPlace{b, len(batches[b].Ops)}

@@ -43,10 +43,14 @@ type Identity struct {
 
 // Config is what a host is made of.
 type Config struct {
-	Store     book.Store
-	Heads     book.HeadKeeper // may be nil
-	Lanes     int
-	Epoch     uint64 // lease number of this owner of the lanes
+	Store book.Store
+	Heads book.HeadKeeper // may be nil
+	Lanes int
+	// Owner is this host's name in the leases of lanes, when several hosts share
+	// one store; "": it is the only one, and owns every lane under Epoch.
+	Owner     string
+	LeaseTTL  time.Duration // a dead host's lanes are free after it
+	Epoch     uint64
 	Terminals []Terminal
 	Schemes   []SchemeConfig
 	// AcquirerID is F32 towards the schemes: up to 11 digits.
@@ -97,6 +101,7 @@ func (c *Config) defaults() {
 	def(&c.Timeouts.RetryPause, 200*time.Millisecond)
 	def(&c.Timeouts.RetryCeil, 30*time.Second)
 	def(&c.Timeouts.CommitPause, 50*time.Millisecond)
+	def(&c.LeaseTTL, DefaultLeaseTTL)
 	lim := func(n *int, v int) {
 		if *n <= 0 {
 			*n = v
@@ -123,6 +128,7 @@ type Host struct {
 	cfg       Config
 	schemes   []*scheme
 	commit    *committer
+	lanes     lanes
 	resolvers resolvers
 	flight    flight
 	finger    *keys.AESCMAC
@@ -160,7 +166,7 @@ func New(env rt.Env, cfg Config) (*Host, error) {
 	if h.stan, err = firstSTAN(env); err != nil {
 		return nil, err
 	}
-	h.flight.env = env
+	h.flight.env, h.lanes.h = env, h
 	h.commit = newCommitter(h)
 	for _, sc := range cfg.Schemes {
 		s, err := newScheme(h, sc)
@@ -177,7 +183,14 @@ func New(env rt.Env, cfg Config) (*Host, error) {
 // Run starts the host's tasks and serves terminals on ln until ctx ends. What an earlier life left open is being finished while new
 // payments are taken: the two meet on the payment's key.
 func (h *Host) Run(ctx context.Context, ln net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	h.commit.start(ctx)
+	leased := rt.NewFuture[struct{}](h.env)
+	h.env.Go("host lanes", func() {
+		h.lanes.keep(ctx)
+		leased.Set(struct{}{})
+	})
 	for _, s := range h.schemes {
 		h.env.Go("host scheme "+s.cfg.Name, func() {
 			if err := s.client.Run(ctx); ctx.Err() == nil {
@@ -188,9 +201,14 @@ func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 	for _, r := range h.resolvers {
 		h.env.Go("host resolver "+r.name(), func() { r.run(ctx) })
 	}
-	return link.Serve(ctx, h.env, ln, link.ServerOptions{
+	err := link.Serve(ctx, h.env, ln, link.ServerOptions{
 		MaxConns: h.cfg.Limits.Connections, IdleTimeout: h.cfg.Timeouts.Idle, Handle: h.receive,
 	})
+	cancel()
+	if _, werr := leased.Get(context.WithoutCancel(ctx)); err == nil { // the lanes are given back by then
+		err = werr
+	}
+	return err
 }
 
 // Up reports whether every scheme link is signed on.

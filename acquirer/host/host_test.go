@@ -142,8 +142,11 @@ func (s *stage) sent(mti string) (out []*iso8583.Message) {
 }
 
 // host starts one life of the host.
-func (s *stage) host() *host.Host {
-	env := s.w.Node("host")
+func (s *stage) host() *host.Host { return s.hostAt("host", hostAddr, "") }
+
+// hostAt starts one on a node of its own; owner is its name in the leases.
+func (s *stage) hostAt(node, addr, owner string) *host.Host {
+	env := s.w.Node(node)
 	seal, err := pay.NewGCMSealer(pay.NewSecret(make([]byte, 32)), env.Rand())
 	if err != nil {
 		s.t.Fatal(err)
@@ -152,7 +155,7 @@ func (s *stage) host() *host.Host {
 		Store: heldStore{s.store, s}, Heads: s, Terminals: []host.Terminal{{ID: tid, Merchant: merchant, TMK: secret(1)}},
 		Schemes: append([]host.SchemeConfig{{Name: "unionpay", Prefixes: []string{"62"}, ZPK: secret(2), MACKey: secret(3),
 			Dial: func(ctx context.Context) (net.Conn, error) { return env.Dial(ctx, cupAddr) }}}, s.more...),
-		Cards:      s.cards,
+		Cards: s.cards, Owner: owner, LeaseTTL: 6 * time.Second,
 		AcquirerID: "48160000", Sealer: seal, FingerprintKey: secret(4), Limits: s.limits, Fee: s.fee,
 		Timeouts: host.Timeouts{Scheme: 4 * time.Second, RetryPause: 100 * time.Millisecond, RetryCeil: 5 * time.Second},
 		Log:      slog.New(slog.NewTextHandler(&s.log, nil)), Fatal: func(err error) { s.t.Errorf("fatal: %v", err) },
@@ -162,7 +165,7 @@ func (s *stage) host() *host.Host {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	ln, err := env.Listen(hostAddr)
+	ln, err := env.Listen(addr)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -189,13 +192,15 @@ type terminal struct {
 }
 
 // script runs f as the terminal's task to its end.
-func (s *stage) script(name string, f func(t *terminal)) {
+func (s *stage) script(name string, f func(t *terminal)) { s.t.Helper(); s.scriptAt(hostAddr, name, f) }
+
+func (s *stage) scriptAt(addr, name string, f func(t *terminal)) {
 	s.t.Helper()
 	env := s.w.Node("terminal")
 	done := false
 	env.Go(name, func() {
 		defer func() { done = true }()
-		c, err := env.Dial(context.Background(), hostAddr)
+		c, err := env.Dial(context.Background(), addr)
 		if err != nil {
 			s.t.Errorf("dial: %v", err)
 			return

@@ -83,6 +83,9 @@ func (r *resolver) rest(ctx context.Context, pause time.Duration) {
 // sweep tries every open payment once and returns how many stay open.
 func (r *resolver) sweep(ctx context.Context) (open int) {
 	for lane := range book.Lane(r.h.cfg.Lanes) {
+		if _, ours := r.h.lanes.epoch(lane); !ours {
+			continue // another host finishes it
+		}
 		var cur book.Cursor
 		for {
 			page, err := r.h.cfg.Store.Unresolved(ctx, lane, cur)
