@@ -1,6 +1,7 @@
 package book
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,29 @@ type audit struct {
 	points   map[uint64]Balances
 	running  Balances
 	claims   map[payment.Key]*claims
+	kept     Head // outside the store
+	wanted   bool // there is one
+	reached  Hash // the hash of the row that kept names
+}
+
+// look reads everything of the merchant.
+func (v *audit) look(ctx context.Context, r Reader, lane Lane) error {
+	v.rep.Heads[v.merchant] = Head{} // seen, whatever it has
+	err := r.Checkpoints(ctx, lane, v.merchant, func(seq uint64, b Balances) error {
+		v.points[seq] = b
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.Transfers(ctx, lane, v.merchant, func(t Transfer) error { v.transfer(t); return nil }); err != nil {
+		return err
+	}
+	if err := r.Payments(ctx, lane, v.merchant, v.payment); err != nil {
+		return err
+	}
+	v.end()
+	return nil
 }
 
 // claims are both sides of what follows a payment: what its row says, and what the followers' rows add up to.
@@ -46,6 +70,9 @@ func (v *audit) transfer(t Transfer) {
 		v.find("sum", t.Seq, "an amount must be positive and move between two accounts")
 	}
 	v.rep.Heads[v.merchant] = Head{t.Seq, t.Hash}
+	if t.Seq == v.kept.Seq {
+		v.reached = t.Hash
+	}
 	v.rep.Balances.Move(t.Posting)
 	v.running.Move(t.Posting)
 	v.moved[t.Payment] = append(v.moved[t.Payment], t.Posting)
@@ -133,6 +160,14 @@ func (v *audit) complete(p payment.Payment, have []Posting) {
 
 // end reports what is left over when every row of the merchant was seen.
 func (v *audit) end() {
+	if end := v.rep.Heads[v.merchant]; v.wanted && v.kept.Seq > 0 {
+		switch {
+		case v.reached == Hash{}:
+			v.find("truncated", v.kept.Seq, "the chain ends at row %d, its head outside the store is row %d", end.Seq, v.kept.Seq)
+		case v.reached != v.kept.Hash:
+			v.find("chain", v.kept.Seq, "the head outside the store has another hash: history was rewritten")
+		}
+	}
 	for _, k := range sortedKeys(v.moved) {
 		v.find("unexpected posting", 0, "moved for payment %s, which is not in the books", k)
 	}

@@ -182,6 +182,13 @@ type Reader interface {
 	Checkpoints(ctx context.Context, lane Lane, merchant pay.MerchantID, f func(seq uint64, b Balances) error) error
 }
 
+// Snapshotter is a store that can show all of its content as it was at one
+// moment, while others write.
+type Snapshotter interface {
+	// Snapshot calls f with such a view, which holds until f returns. Errors: f's, ErrNotApplied, ctx's.
+	Snapshot(ctx context.Context, f func(Reader) error) error
+}
+
 // AllPayments walks every merchant's payments.
 func AllPayments(ctx context.Context, r Reader, f func(Lane, payment.Payment) error) error {
 	return r.Merchants(ctx, func(lane Lane, m pay.MerchantID) error {

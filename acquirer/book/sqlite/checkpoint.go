@@ -16,7 +16,7 @@ import (
 // Checkpoint implements book.Store.
 func (s *Store) Checkpoint(ctx context.Context, lane book.Lane, m pay.MerchantID) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		b, seq, last, err := s.balances(ctx, tx, lane, m)
+		b, seq, last, err := balances(ctx, tx, lane, m)
 		if err != nil || seq == last {
 			return err
 		}
@@ -37,7 +37,7 @@ func (s *Store) Balances(ctx context.Context, lane book.Lane, m pay.MerchantID) 
 	if err != nil {
 		return nil, before(ctx, err)
 	}
-	b, _, _, err := s.balances(ctx, tx, lane, m)
+	b, _, _, err := balances(ctx, tx, lane, m)
 	if err != nil {
 		return nil, errors.Join(before(ctx, err), undo(tx))
 	}
@@ -45,7 +45,7 @@ func (s *Store) Balances(ctx context.Context, lane book.Lane, m pay.MerchantID) 
 }
 
 // balances are the last checkpoint, behind row last, and the rows up to seq.
-func (s *Store) balances(ctx context.Context, tx *sql.Tx, lane book.Lane, m pay.MerchantID) (b book.Balances, seq, last uint64, err error) {
+func balances(ctx context.Context, tx *sql.Tx, lane book.Lane, m pay.MerchantID) (b book.Balances, seq, last uint64, err error) {
 	b = book.Balances{}
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM checkpoints WHERE lane=? AND merchant=?`, lane, m).Scan(&last); err != nil {
 		return nil, 0, 0, err
@@ -54,7 +54,7 @@ func (s *Store) balances(ctx context.Context, tx *sql.Tx, lane book.Lane, m pay.
 		return nil, 0, 0, err
 	}
 	seq = last
-	err = s.transfers(ctx, tx, lane, m, last, func(t book.Transfer) error {
+	err = view{tx}.transfers(ctx, lane, m, last, func(t book.Transfer) error {
 		b.Move(t.Posting)
 		seq = t.Seq
 		return nil
@@ -63,8 +63,8 @@ func (s *Store) balances(ctx context.Context, tx *sql.Tx, lane book.Lane, m pay.
 }
 
 // Checkpoints implements book.Reader.
-func (s *Store) Checkpoints(ctx context.Context, lane book.Lane, m pay.MerchantID, f func(uint64, book.Balances) error) error {
-	return points(ctx, s.read, lane, m, 0, 1<<62, f)
+func (v view) Checkpoints(ctx context.Context, lane book.Lane, m pay.MerchantID, f func(uint64, book.Balances) error) error {
+	return points(ctx, v.q, lane, m, 0, 1<<62, f)
 }
 
 func points(ctx context.Context, q querier, lane book.Lane, m pay.MerchantID, from, to uint64, f func(uint64, book.Balances) error) error {
