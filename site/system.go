@@ -16,7 +16,6 @@ import (
 	"huika/acquirer/bin"
 	"huika/acquirer/book"
 	"huika/acquirer/book/headfile"
-	"huika/acquirer/book/sqlite"
 	"huika/acquirer/host"
 	"huika/card"
 	"huika/card/perso"
@@ -286,7 +285,7 @@ func (s *System) openHost() error {
 	if err := makeDir(dir); err != nil {
 		return err
 	}
-	books, err := sqlite.Open(s.ctx, filepath.Join(dir, booksFile))
+	books, err := s.openBooks()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"huika/acquirer/book"
 	"huika/acquirer/book/headfile"
-	"huika/acquirer/book/sqlite"
 	"huika/rt"
 )
 
@@ -34,7 +33,7 @@ func Verify(ctx context.Context, env rt.Env, cfg Config, log *slog.Logger) (*boo
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(dir, booksFile))
+	store, err := openSQLite(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -113,3 +113,14 @@ func (s *Store) Close() error {
 	}
 	return errors.Join(append(errs, s.write.Close())...)
 }
+
+// Copy writes the books in file from, as they are at one moment, into the new
+// file to. Who writes to from goes on meanwhile.
+func Copy(ctx context.Context, from, to string) error {
+	db, err := open(from, "rw") // VACUUM INTO counts as writing, though not to from
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, to)
+	return errors.Join(err, db.Close())
+}
