@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -16,7 +17,17 @@ type TerminalID string
 // STAN is the system trace audit number of field 11: 000001 to 999999.
 type STAN uint32
 
-func (s STAN) String() string { return fmt.Sprintf("%06d", uint32(s)) }
+func (s STAN) String() string {
+	b := [6]byte{'0', '0', '0', '0', '0', '0'}
+	n := s
+	for i := len(b) - 1; i >= 0 && n > 0; i-- {
+		b[i], n = '0'+byte(n%10), n/10
+	}
+	if n > 0 { // no STAN has more than six digits; show what it is
+		return strconv.FormatUint(uint64(s), 10)
+	}
+	return string(b[:])
+}
 
 // Next is the number after s; 999999 is followed by 000001.
 func (s STAN) Next() STAN {

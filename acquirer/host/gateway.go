@@ -56,12 +56,27 @@ type answer struct {
 	open    bool   // the resolver goes on; it passes over what is in flight, so it is woken after the landing
 }
 
+// messages are those of the hot path, used again: a message is large, and lives
+// for one call.
+var messages = sync.Pool{New: func() any { return iso8583.NewMessage() }}
+
+func takeMessage() *iso8583.Message {
+	m, _ := messages.Get().(*iso8583.Message) // the pool holds nothing else
+	return m
+}
+
+// giveMessage wipes a message that nobody keeps a value of, and puts it back.
+func giveMessage(m *iso8583.Message) {
+	m.Reset()
+	messages.Put(m)
+}
+
 // receive takes one frame from a terminal, in a task of its own.
 func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 	defer clear(frame)
 	h.Stats.Messages.Add(1)
-	m := iso8583.NewMessage()
-	defer m.Reset()
+	m := takeMessage()
+	defer giveMessage(m)
 	hdr, err := pos.Decode(frame, m)
 	if err != nil {
 		h.refuse(c, "unreadable message", err)
@@ -189,7 +204,8 @@ func (h *Host) reply(c *link.Conn, hdr pos.Header, m *iso8583.Message, a answer,
 // replyWith answers m: the echo of its keys, the host's clock (the terminal
 // sets its own by it), the code, and what more adds.
 func (h *Host) replyWith(c *link.Conn, hdr pos.Header, m *iso8583.Message, a answer, mac iso8583.MAC, more func(*iso8583.Message)) {
-	r := iso8583.NewMessage()
+	r := takeMessage()
+	defer giveMessage(r)
 	r.ResponseTo(m, 3, 4, 11, 25, 41, 42, 49, 60)
 	local := h.env.Now().In(h.cfg.Location)
 	r.Set(12, local.Format("150405"))

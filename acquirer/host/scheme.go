@@ -156,8 +156,9 @@ func (s *scheme) exchange(ctx context.Context, call caller, msg *iso8583.Message
 	if err := cup.CheckMAC(got, s.mac); err != nil {
 		return nil, err
 	}
-	reply := iso8583.NewMessage()
+	reply := takeMessage()
 	if err := cup.Decode(got, reply); err != nil {
+		giveMessage(reply)
 		return nil, err
 	}
 	return reply, nil
@@ -167,7 +168,7 @@ func (s *scheme) exchange(ctx context.Context, call caller, msg *iso8583.Message
 // done; any other error leaves that open.
 func (s *scheme) ask(ctx context.Context, p payment.Payment, req request, in *iso8583.Message, pin []byte) (*iso8583.Message, error) {
 	msg := s.request(p, req.pan)
-	defer msg.Reset()
+	defer giveMessage(msg)
 	for _, f := range []int{14, 22, 23, 35} {
 		if in.Has(f) {
 			msg.Set(f, in.Get(f))
@@ -192,7 +193,7 @@ func (s *scheme) ask(ctx context.Context, p payment.Payment, req request, in *is
 func (s *scheme) request(p payment.Payment, pan pay.PAN) *iso8583.Message {
 	is := ofKind(p.Key.Kind)
 	shape := is.shape()
-	msg := iso8583.NewMessage()
+	msg := takeMessage()
 	msg.SetMTI(is.mti)
 	msg.Set(2, pan.Reveal())
 	msg.Set(3, shape.Processing)
@@ -227,7 +228,7 @@ func (s *scheme) advise(ctx context.Context, p payment.Payment) (string, error) 
 		return "", errors.Join(fmt.Errorf("original of advice %s is not there", p.ID), err)
 	}
 	msg := s.request(p, pan)
-	defer msg.Reset()
+	defer giveMessage(msg)
 	s.names(msg, o)
 	ctx, cancel := s.h.env.WithTimeout(ctx, s.h.cfg.Timeouts.Scheme)
 	defer cancel()
@@ -270,7 +271,7 @@ func (s *scheme) reverse(ctx context.Context, p payment.Payment) (string, error)
 		return "", err
 	}
 	msg := s.request(p, pan)
-	defer msg.Reset()
+	defer giveMessage(msg)
 	msg.SetMTI(cup.MTIReversal)
 	msg.Unset(25)
 	msg.Set(7, schemeTime(s.h.env.Now()))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
@@ -69,20 +70,23 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 	if req.rule.Advice { // it holds already; the resolver tells the scheme
 		return answer{code: "00", rrn: string(p.RRN), auth: p.AuthCode, open: true}
 	}
-	log := h.cfg.Log.With("payment", p.ID, "rrn", p.RRN, "stan", p.Key.STAN.String(), "terminal", p.Key.Terminal)
-	log.Info("admitted", "kind", p.Key.Kind.String(), "amount", p.Amount.String(), "card", p.MaskedPAN, "scheme", p.Scheme, "cvm", p.CVM)
+	log := paymentLog{h.cfg.Log, p}
+	log.say(slog.LevelInfo, "admitted", "kind", p.Key.Kind.String(), "amount", p.Amount.String(), "card", p.MaskedPAN, "scheme", p.Scheme, "cvm", p.CVM)
 	reply, err := sc.ask(ctx, p, req, m, pin)
+	if reply != nil {
+		defer giveMessage(reply)
+	}
 	op := h.settlement(p, reply, err)
 	res, cerr := h.commit.must(ctx, op)
 	if cerr != nil {
-		log.Error("result not written: no answer", "err", cerr)
+		log.say(slog.LevelError, "result not written: no answer", "err", cerr)
 		return answer{silent: true}
 	}
 	if res.Status == book.Stale {
-		log.Warn("answer came after the payment was given up", "state", res.Payment.State.String())
+		log.say(slog.LevelWarn, "answer came after the payment was given up", "state", res.Payment.State.String())
 		return answer{silent: true, open: true}
 	}
-	return h.ended(log.With("response", res.Payment.Response), op, res.Payment, reply, err)
+	return h.ended(paymentLog{h.cfg.Log, res.Payment}, op, reply, err)
 }
 
 // admit writes the payment down before any scheme hears of it. ok is false
@@ -158,19 +162,19 @@ func (h *Host) settlement(p payment.Payment, reply *iso8583.Message, err error) 
 	return op
 }
 
-func (h *Host) ended(log logger, op book.Op, p payment.Payment, reply *iso8583.Message, err error) answer {
-	a := answer{code: op.Response, rrn: string(p.RRN), auth: p.AuthCode}
+func (h *Host) ended(log paymentLog, op book.Op, reply *iso8583.Message, err error) answer {
+	a := answer{code: op.Response, rrn: string(log.p.RRN), auth: log.p.AuthCode}
 	switch op.Event {
 	case payment.Approve:
 		h.Stats.Approved.Add(1)
-		log.Info("approved")
+		log.say(slog.LevelInfo, "approved", "response", op.Response)
 	case payment.Reverse:
 		h.Stats.Reversals.Add(1)
 		a.open = true
-		log.Warn("no answer from the scheme: reversing", "err", err)
+		log.say(slog.LevelWarn, "no answer from the scheme: reversing", "err", err)
 	default:
 		h.Stats.Declined.Add(1)
-		log.Info("declined", "err", err)
+		log.say(slog.LevelInfo, "declined", "response", op.Response, "err", err)
 	}
 	if reply != nil {
 		a.issuer = append([]byte(nil), reply.Bytes(55)...)
@@ -179,7 +183,16 @@ func (h *Host) ended(log logger, op book.Op, p payment.Payment, reply *iso8583.M
 	return a
 }
 
-type logger interface {
-	Info(string, ...any)
-	Warn(string, ...any)
+// paymentLog says what happens to one payment, under the ids that follow it
+// through every part. A line that nobody wants costs nothing.
+type paymentLog struct {
+	log *slog.Logger
+	p   payment.Payment
+}
+
+func (l paymentLog) say(level slog.Level, what string, args ...any) {
+	if l.log.Enabled(context.Background(), level) {
+		l.log.Log(context.Background(), level, what,
+			append([]any{"payment", l.p.ID, "rrn", l.p.RRN, "stan", l.p.Key.STAN.String(), "terminal", l.p.Key.Terminal}, args...)...)
+	}
 }

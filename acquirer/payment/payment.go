@@ -7,7 +7,6 @@
 package payment
 
 import (
-	"fmt"
 	"time"
 
 	"huika/pay"
@@ -25,7 +24,7 @@ type Key struct {
 }
 
 func (k Key) String() string {
-	return fmt.Sprintf("%s/%s/%s/%s/%s", k.Merchant, k.Terminal, k.Batch, k.STAN, k.Kind)
+	return string(k.Merchant) + "/" + string(k.Terminal) + "/" + k.Batch + "/" + k.STAN.String() + "/" + k.Kind.String()
 }
 
 // Fingerprint is a keyed digest of what a message asks for. The same key with

@@ -75,5 +75,6 @@ func (b *benchHostCmd) Run(ctx context.Context, _ *cli) error {
 type benchHostProcessCmd struct{}
 
 func (*benchHostProcessCmd) Run(ctx context.Context, _ *cli) error {
+	tuneHost()
 	return load.RunHost(ctx, os.Stdin, os.Stdout)
 }

@@ -32,6 +32,7 @@ type hostCmd struct {
 }
 
 func (h *hostCmd) Run(ctx context.Context, c *cli) error {
+	tuneHost()
 	s, err := h.open(c, site.Parts{Acquirer: true}, func(cfg *site.Config) {
 		override(&cfg.Acquirer.Listen, h.Listen)
 		override(&cfg.World.Scheme, h.Scheme)
