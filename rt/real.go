@@ -14,6 +14,12 @@ type real struct{ dialer net.Dialer }
 // Real is the machine itself.
 func Real() Env { return &real{} }
 
+// IsReal reports whether e is the machine itself, not a simulated one.
+func IsReal(e Env) bool {
+	_, ok := e.(*real)
+	return ok
+}
+
 func (*real) Now() time.Time { return time.Now() }
 
 func (*real) Sleep(ctx context.Context, d time.Duration) error {

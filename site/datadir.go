@@ -123,7 +123,7 @@ func NewSecrets(rand io.Reader) (Secrets, error) {
 }
 
 // loadSecrets reads keys.json of the data directory, or makes it.
-func loadSecrets(dir string, rand io.Reader) (Secrets, error) {
+func loadSecrets(dir string, mode Mode, rand io.Reader) (Secrets, error) {
 	path := filepath.Join(dir, "keys.json")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,7 +131,7 @@ func loadSecrets(dir string, rand io.Reader) (Secrets, error) {
 		if err != nil {
 			return s, err
 		}
-		return s, saveSecrets(path, s)
+		return s, saveSecrets(path, mode, s)
 	}
 	var s Secrets
 	if err != nil {
@@ -140,6 +140,9 @@ func loadSecrets(dir string, rand io.Reader) (Secrets, error) {
 	var m map[string][]byte
 	if err := json.Unmarshal(text, &m); err != nil {
 		return s, fmt.Errorf("%w: %s is damaged; restore it from a backup: without it nothing sealed can be opened", ErrData, path)
+	}
+	if _, marked := m[demoKeys]; marked && mode == Live {
+		return s, fmt.Errorf("%w: %s holds keys of a demonstration: live needs its own (they are made when the file is missing)", ErrConfig, path)
 	}
 	for _, r := range s.rows() {
 		if len(m[r.name]) != r.size {
@@ -150,8 +153,11 @@ func loadSecrets(dir string, rand io.Reader) (Secrets, error) {
 	return s, nil
 }
 
-func saveSecrets(path string, s Secrets) error {
+func saveSecrets(path string, mode Mode, s Secrets) error {
 	m := map[string][]byte{}
+	if mode == Demo {
+		m[demoKeys] = []byte{1} // the mark that live refuses
+	}
 	for _, r := range s.rows() {
 		m[r.name] = r.to.Reveal()
 	}

@@ -8,6 +8,7 @@ import (
 	"huika/acquirer/book"
 	"huika/acquirer/host"
 	"huika/card/perso"
+	"huika/emv/oda"
 	"huika/nfc"
 	"huika/pay"
 	"huika/rt"
@@ -111,7 +112,7 @@ func (k Kit) Terminal(reader nfc.Reader, j journal.Store, hostAddr func() string
 	if err != nil {
 		return nil, err
 	}
-	keys, err := k.Cards.CAStore()
+	keys, err := k.caKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -130,4 +131,13 @@ func (k Kit) Terminal(reader nfc.Reader, j journal.Store, hostAddr func() string
 			Connect: min(5*time.Second, time.Duration(t.Terminal))},
 		Log: k.Log.With("part", "terminal"),
 	})
+}
+
+// caKeys are the schemes' CA keys: those of the configured file, or the
+// demonstration's own.
+func (k Kit) caKeys() (*oda.CAStore, error) {
+	if path := k.Config.Terminal.CAKeys; path != "" {
+		return readCAKeys(path, k.Config.Mode)
+	}
+	return k.Cards.CAStore()
 }

@@ -44,6 +44,7 @@ type pki struct {
 	roots *x509.CertPool
 	ca    *x509.Certificate
 	key   *ecdsa.PrivateKey
+	org   string // in every name
 }
 
 // Certificate lifetimes.
@@ -53,12 +54,18 @@ const (
 )
 
 // loadPKI reads pki/ of the data directory, or makes an authority there.
-func loadPKI(data string, now time.Time) (*pki, error) {
-	p := &pki{dir: filepath.Join(data, "pki"), roots: x509.NewCertPool()}
+func loadPKI(data string, mode Mode, now time.Time) (*pki, error) {
+	p := &pki{dir: filepath.Join(data, "pki"), roots: x509.NewCertPool(), org: "Huika"}
+	if mode == Demo {
+		p.org += " " + DemoMark
+	}
 	if err := makeDir(p.dir); err != nil {
 		return nil, err
 	}
 	pair, err := p.read("ca")
+	if errors.Is(err, fs.ErrNotExist) && mode == Live {
+		return nil, fmt.Errorf("%w: live needs a certificate authority of your own: put its certificate and key into %s", ErrConfig, filepath.Join(p.dir, "ca.pem"))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := p.make("ca", now, nil); err != nil {
 			return nil, err
@@ -114,10 +121,10 @@ func (p *pki) make(name string, now time.Time, role *string) error {
 	t := &x509.Certificate{SerialNumber: serial, NotBefore: now.Add(-time.Hour), BasicConstraintsValid: true}
 	parent, signer := t, key
 	if role == nil {
-		t.Subject = pkix.Name{CommonName: "Huika " + DemoMark + " CA", Organization: []string{"Huika " + DemoMark}}
+		t.Subject = pkix.Name{CommonName: "Huika " + DemoMark + " CA", Organization: []string{p.org}}
 		t.IsCA, t.KeyUsage, t.NotAfter = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign, now.AddDate(caYears, 0, 0)
 	} else {
-		t.Subject = pkix.Name{CommonName: *role, Organization: []string{"Huika " + DemoMark}}
+		t.Subject = pkix.Name{CommonName: *role, Organization: []string{p.org}}
 		t.NotAfter, t.KeyUsage = now.AddDate(leafYears, 0, 0), x509.KeyUsageDigitalSignature
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 		t.DNSNames = []string{strings.Fields(*role)[0] + ".huika.invalid"}

@@ -75,8 +75,10 @@ func Open(env rt.Env, cfg Config, parts Parts, log *slog.Logger) (*System, error
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	if cfg.Mode == Live && parts.World {
-		return nil, fmt.Errorf("%w: mode: live has no stand-ins: connect a scheme instead", ErrConfig)
+	if cfg.Mode == Live {
+		if err := refuseDemonstration(env, parts); err != nil {
+			return nil, err
+		}
 	}
 	s := &System{hostAddr: cfg.Acquirer.Listen, schemeAddr: cfg.World.Scheme, issuerAddr: cfg.World.Issuer}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -136,10 +138,10 @@ func OpenKit(env rt.Env, cfg Config, log *slog.Logger) (Kit, error) {
 		return k, err
 	}
 	defer unlock()
-	if k.Secrets, err = loadSecrets(cfg.Data, env.Rand()); err != nil {
+	if k.Secrets, err = loadSecrets(cfg.Data, cfg.Mode, env.Rand()); err != nil {
 		return k, err
 	}
-	pki, err := loadPKI(cfg.Data, env.Now())
+	pki, err := loadPKI(cfg.Data, cfg.Mode, env.Now())
 	if err != nil {
 		return k, err
 	}
@@ -149,6 +151,9 @@ func OpenKit(env rt.Env, cfg Config, log *slog.Logger) (Kit, error) {
 		}
 	}
 	k.Wire = secure{env, pki}
+	if cfg.Mode == Live {
+		return k, nil // cards are the customers'
+	}
 	dir := cfg.path("cards")
 	if k.Cards, err = perso.Load(dir); errors.Is(err, fs.ErrNotExist) {
 		log.Info("making the demo issuer's keys", "dir", dir)
