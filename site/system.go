@@ -385,6 +385,41 @@ func (s *System) WaitReady(ctx context.Context) error {
 	return nil
 }
 
+// restPause is between two looks of Rest.
+const restPause = 10 * time.Millisecond
+
+// Rest waits until nothing is open any more, at the terminal and in the books
+// of this process. Errors: ctx's, the store's.
+func (s *System) Rest(ctx context.Context) error {
+	for {
+		open, err := s.somethingOpen(ctx)
+		if err != nil || !open {
+			return err
+		}
+		if err := s.Kit.Env.Sleep(ctx, restPause); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *System) somethingOpen(ctx context.Context) (bool, error) {
+	if s.Terminal != nil {
+		if v, _ := s.Terminal.View(); v.Host.PendingReversals > 0 {
+			return true, nil
+		}
+	}
+	if s.Books == nil {
+		return false, nil
+	}
+	for lane := range book.Lane(s.Kit.Config.Acquirer.Lanes) {
+		open, err := s.Books.Unresolved(ctx, lane, book.Cursor{})
+		if err != nil || len(open) > 0 {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // Pay takes one payment and waits for its end.
 func (s *System) Pay(ctx context.Context, amount pay.Money) (terminal.Result, error) {
 	id, err := s.Terminal.StartSale(ctx, terminal.SaleRequest{Amount: amount})

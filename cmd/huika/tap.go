@@ -122,6 +122,9 @@ func (t *tapCmd) pay(ctx context.Context, s *site.System, amount pay.Money) (ter
 	s.SetFaults(demo.Faults{HostDown: t.Fault == faultHostDown, IssuerDown: t.Fault == faultIssuerDown, ResponseLost: t.Fault == faultResponseLost})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if t.Fault == faultTwoCards { // both lie there when the reader looks; one after the other, the first could be paid with
+		hand.hold(ctx)
+	}
 	id, err := s.Terminal.StartSale(ctx, terminal.SaleRequest{Amount: amount})
 	if err != nil {
 		return terminal.Result{}, err
@@ -138,22 +141,15 @@ func (t *tapCmd) pay(ctx context.Context, s *site.System, amount pay.Money) (ter
 // settleTime is how long a tap waits for a reversal that it has caused.
 const settleTime = 15 * time.Second
 
-// settled waits until no reversal is owed, so that the next command finds
-// nothing open. What takes longer is sent by the next start: it is durable.
+// settled waits until nothing is owed to anybody, so that the next command
+// finds nothing open. What takes longer is sent by the next start: it is durable.
 func settled(ctx context.Context, s *site.System) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	wait, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	var seq uint64
-	for {
-		v, n, err := s.Terminal.After(ctx, seq)
-		if err != nil {
-			return nil // still owed: said by the view and kept by the journal
-		}
-		if v.Host.PendingReversals == 0 {
-			return nil
-		}
-		seq = n
+	if err := s.Rest(wait); err != nil && wait.Err() == nil {
+		return err
 	}
+	return nil
 }
 
 // serve watches the payment and does what a customer would: hold the card
