@@ -41,7 +41,7 @@ func openLife(t *testing.T) life {
 	return life{t, s}
 }
 
-const waved = "unionpay-debit"
+const waved = debit
 
 // do runs one transaction; a kind that needs a card gets the debit card.
 func (l life) do(req terminal.Request) terminal.Result {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"huika/card/perso"
 	"huika/emv/oda"
 	"huika/rt"
 )
@@ -17,11 +18,7 @@ import (
 // What may exist only in a demonstration carries a mark, and live refuses it:
 // certificates (DemoMark in the authority's name), keys (demoKeys in their
 // file), card schemes' CA keys (an index of the demonstration's own range).
-const (
-	demoKeys     = "demo"
-	demoIndexMin = 0xE0
-	demoIndexMax = 0xEF
-)
+const demoKeys = "demo"
 
 // checkLive refuses configuration that may exist only in a demonstration.
 func (c *Config) checkLive(bad func(field, format string, args ...any) error) error {
@@ -93,7 +90,7 @@ func readCAKeys(path string, mode Mode) (*oda.CAStore, error) {
 	store := oda.NewCAStore()
 	for i, k := range list {
 		key, sum, err := k.key()
-		if err == nil && mode == Live && key.Index >= demoIndexMin && key.Index <= demoIndexMax {
+		if err == nil && mode == Live && perso.IsDemoCA(key) {
 			err = fmt.Errorf("index %02X is of the demonstration's range: live refuses it", key.Index)
 		}
 		if err == nil {

@@ -33,9 +33,7 @@ import (
 	journalsqlite "huika/terminal/journal/sqlite"
 	"huika/world/issuer"
 	"huika/world/issuer/filelog"
-	"huika/world/outage"
 	"huika/world/scheme"
-	"huika/world/tray"
 )
 
 // kill -9 proves nothing about a power cut: what a process has written survives
@@ -339,12 +337,10 @@ type shop struct {
 	swtch *scheme.Scheme
 	cards *perso.Issuer
 	field *memory.Field
-	desk  *tray.Desk
-	down  outage.Switch // of the host
 	books book.Store
 }
 
-func openShop(t *testing.T, early bool, tune ...func(*site.Config)) *shop {
+func openShop(t *testing.T, early bool) *shop {
 	t.Helper()
 	dir := t.TempDir()
 	s := &shop{t: t, o: &order{waiting: map[string][]event{}}, cards: perso.TestIssuer()}
@@ -354,9 +350,6 @@ func openShop(t *testing.T, early bool, tune ...func(*site.Config)) *shop {
 	cfg := site.Default()
 	cfg.World.PIN = pin
 	cfg.Timeouts.Issuer, cfg.Timeouts.Scheme, cfg.Timeouts.Terminal = ms(500), ms(900), ms(1400)
-	for _, f := range tune {
-		f(&cfg)
-	}
 	kit := func(party string) site.Kit {
 		env := spied{rt.Real(), party, s.o}
 		return site.Kit{Env: env, Config: cfg, Secrets: secrets, Cards: s.cards, Wire: site.Bare{Env: env}, Log: slog.New(slog.DiscardHandler),
@@ -410,18 +403,10 @@ func openShop(t *testing.T, early bool, tune ...func(*site.Config)) *shop {
 	s.host = h
 	hln, err := k.Wire.Listen("", "127.0.0.1:0")
 	check(t, err)
-	run("host", func() error { return h.Run(ctx, s.down.Listen(hln)) })
+	run("host", func() error { return h.Run(ctx, hln) })
 
 	k = kit("terminal")
 	s.field = memory.New(k.Env)
-	chips := map[string]card.State{}
-	s.desk, err = tray.New(k.Env, tray.Config{Issuer: s.cards, Field: s.field, State: func(name string) card.State {
-		if chips[name] == nil {
-			chips[name] = card.NewMemoryState()
-		}
-		return chips[name]
-	}})
-	check(t, err)
 	s.pos, err = k.Terminal(s.field, paper{j, eye}, hln.Addr().String)
 	check(t, err)
 	run("terminal", func() error { return s.pos.Run(ctx) })

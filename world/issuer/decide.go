@@ -14,6 +14,7 @@ import (
 	"huika/iso8583"
 	"huika/iso8583/cup"
 	"huika/iso8583/link"
+	"huika/pay"
 	"huika/rt"
 )
 
@@ -48,7 +49,7 @@ func (i *Issuer) handle(ctx context.Context, c *link.Conn, frame []byte) {
 		i.send(ctx, c, respond(m, networkCode(m)))
 		return
 	}
-	if m.MTI() != cup.MTIFinancial && m.MTI() != cup.MTIReversal {
+	if _, ok := ruleOf(m); !ok && m.MTI() != cup.MTIReversal {
 		i.send(ctx, c, respond(m, codeTransaction))
 		return
 	}
@@ -171,24 +172,32 @@ func (i *Issuer) decide(j *job, now time.Time) (*iso8583.Message, *Record) {
 			return respond(m, codeDuplicate), nil
 		}
 		i.log(m, p.decision.Code, "repeated")
-		return i.saleAnswer(m, p.decision), nil
+		return i.answer(m, p.decision), nil
 	}
+	r, ok := ruleOf(m)
 	var v verdict
 	switch {
+	case !ok:
+		return respond(m, codeTransaction), nil // handle asks before
 	case p != nil:
 		v = v.refuse(codeTransaction, "reversed before it came")
 	case i.full():
-		i.config.Log.Error("sale not answered: too many payments remembered", "limit", i.config.MaxPayments)
+		i.config.Log.Error("request not answered: too many payments remembered", "limit", i.config.MaxPayments)
 		return nil, nil
+	case r.claim != noClaim:
+		v = i.judgeFollow(m, r)
 	default:
-		v = i.judge(m, now)
+		v = i.judge(m, r, now)
 	}
 	record := Record{
-		Kind: Decision, Key: key, Amount: v.amount, Code: v.code, Fingerprint: j.print,
+		Kind: Decision, Transaction: r.transaction, Key: key, Original: v.original, Amount: v.amount, Code: v.code, Fingerprint: j.print,
 		HasATC: v.hasATC, ATC: v.atc, PIN: v.pin, RRN: m.Get(37), AtMS: now.UnixMilli(),
 	}
 	if v.account != nil {
 		record.Account = v.account.ref
+		if r.transaction == Balance && v.code == approved {
+			record.Available = v.account.available()
+		}
 	}
 	if v.hasATC {
 		arpc, err := cryptogram.PBOC01.ARPC(v.session, v.arqc, [2]byte([]byte(v.code)))
@@ -196,7 +205,7 @@ func (i *Issuer) decide(j *job, now time.Time) (*iso8583.Message, *Record) {
 		v.session.Wipe()
 	}
 	i.log(m, v.code, v.reason)
-	return i.saleAnswer(m, record), &record
+	return i.answer(m, record), &record
 }
 
 func (i *Issuer) full() bool { return len(i.state.payments) >= i.config.MaxPayments }
@@ -205,13 +214,16 @@ func (i *Issuer) log(m *iso8583.Message, code, reason string) {
 	i.config.Log.Info("decided", "mti", m.MTI(), "stan", m.Get(11), "rrn", m.Get(37), "code", code, "reason", reason)
 }
 
-// saleAnswer builds the 0210 from the request and the decision alone, so that
+// answer builds the answer from the request and the decision alone, so that
 // a repeated request gets the same bytes.
-func (i *Issuer) saleAnswer(m *iso8583.Message, r Record) *iso8583.Message {
+func (i *Issuer) answer(m *iso8583.Message, r Record) *iso8583.Message {
 	answer := respond(m, r.Code)
 	answer.Set(15, time.UnixMilli(r.AtMS).In(shanghai).Format("0102"))
 	if r.Code == approved {
 		answer.Set(38, i.state.authCode(r.Key))
+		if r.Transaction == Balance {
+			answer.Set(54, additionalAmount(r.Available, i.config.Currency))
+		}
 	}
 	if r.HasARPC { // issuer authentication data, method 1: ARPC ‖ response code (EMV Book 2, 8.2.1)
 		answer.SetBytes(55, tlv.Append(nil, tag.IssuerAuthData, append(r.ARPC[:], r.Code...)))
@@ -219,7 +231,17 @@ func (i *Issuer) saleAnswer(m *iso8583.Message, r Record) *iso8583.Message {
 	return answer
 }
 
-// decideReversal gives a sale back. "00" and "25" both end the matter for the sender.
+// additionalAmount is F54 with one amount: account type 00 (not named), amount
+// type 02 (available), currency, C or D for its sign, twelve digits.
+func additionalAmount(minor int64, currency pay.Currency) string {
+	sign := "C"
+	if minor < 0 {
+		sign, minor = "D", -minor
+	}
+	return fmt.Sprintf("0002%s%s%012d", currency.Numeric(), sign, min(minor, pay.MaxMinor))
+}
+
+// decideReversal undoes a request, whatever it was. "00" and "25" both end the matter for the sender.
 func (i *Issuer) decideReversal(m *iso8583.Message, now time.Time) (*iso8583.Message, *Record) {
 	answer := func(code, reason string) *iso8583.Message {
 		i.log(m, code, reason)
@@ -241,6 +263,10 @@ func (i *Issuer) decideReversal(m *iso8583.Message, now time.Time) (*iso8583.Mes
 	case p.reversed:
 		return answer(approved, "reversed before"), nil
 	}
+	is := p.decision.Transaction.rule()
+	if is.mti != m.Get(90)[:4] || m.Has(3) && m.Get(3) != is.processing { // F90 was parsed for the key
+		return answer(codeTransaction, "the original is of another kind"), nil
+	}
 	if p.decision.Code == approved {
 		if m.Has(4) {
 			if amount, err := strconv.ParseInt(m.Get(4), 10, 64); err != nil || amount != p.decision.Amount {
@@ -256,24 +282,43 @@ func (i *Issuer) decideReversal(m *iso8583.Message, now time.Time) (*iso8583.Mes
 
 var errKey = errors.New("payment key: a field is missing")
 
-// Key names a payment as both a sale and its reversal do: F7, F11, F32 without
+// Key names a payment as both a request and its reversal do: F7, F11, F32 without
 // leading zeros, F41 and F42. ok is false where one is missing.
 func Key(m *iso8583.Message) (key string, ok bool) {
 	key, err := paymentKey(m.Get(7), m.Get(11), m.Get(32), m.Get(41), m.Get(42))
 	return key, err == nil
 }
 
-// OriginalKey is the Key of the sale that a reversal means: F90, F41 and F42.
+// OriginalKey is the Key of the request that a reversal means: F90, F41 and F42.
 // Errors: that of cup.ParseOriginal, or a missing field.
 func OriginalKey(m *iso8583.Message) (string, error) {
 	original, err := cup.ParseOriginal(m.Get(90))
 	if err != nil {
 		return "", err
 	}
-	if original.MTI != cup.MTIFinancial {
+	if !reversible(original.MTI) {
 		return "", errKey
 	}
 	return paymentKey(original.Transmission, original.STAN, original.Acquirer, m.Get(41), m.Get(42))
+}
+
+// reversible reports whether F90 may name a message of that type.
+func reversible(mti string) bool {
+	return mti == cup.MTIFinancial || mti == cup.MTIAuthorisation || mti == cup.MTIAdvice
+}
+
+// traceOf is a key without its terminal.
+func traceOf(key string) (trace string, ok bool) {
+	const institution = 10 + 1 + 6 + 1 // where F32 begins
+	if len(key) < institution {
+		return "", false
+	}
+	end := strings.IndexByte(key[institution:], '|')
+	merchant := strings.LastIndexByte(key, '|')
+	if end < 0 || institution+end >= merchant {
+		return "", false
+	}
+	return key[:institution+end] + key[merchant:], true
 }
 
 func paymentKey(transmission, stan, acquirer, terminal, merchant string) (string, error) {

@@ -23,7 +23,7 @@ import (
 const (
 	// DefaultFreeLimit is the largest amount, in fen, without PIN or CDCVM: 1000.00 CNY (小额免密免签).
 	DefaultFreeLimit = 100_000
-	// DefaultMaxPayments bounds what one issuer remembers. Beyond it a new sale
+	// DefaultMaxPayments bounds what one issuer remembers. Beyond it a new request
 	// gets no answer: the sender times out and reverses.
 	DefaultMaxPayments = 1 << 21
 
@@ -58,7 +58,7 @@ type Issuer struct {
 
 	mu     sync.Mutex
 	state  *state
-	forced string // F39 for every sale that would be approved; "" for none
+	forced string // F39 for every request that would be approved; "" for none
 	failed error  // set once, when a record could not be made durable
 }
 
@@ -142,11 +142,11 @@ func (i *Issuer) SetDown(down bool) { i.faults.SetDown(down) }
 // Down reports whether SetDown has cut the issuer off.
 func (i *Issuer) Down() bool { return i.faults.Down() }
 
-// DropReplies loses the next n answers to sales and reversals, which take effect all the same.
+// DropReplies loses the next n answers to requests and reversals, which take effect all the same.
 func (i *Issuer) DropReplies(n int) { i.faults.Drop(n) }
 
-// SetResponse declines, with this F39, every sale that would be approved; ""
-// or "00" ends it.
+// SetResponse declines, with this F39, every request that would be approved; ""
+// or "00" ends it. Reversals and advices are taken all the same.
 func (i *Issuer) SetResponse(code string) error {
 	if code == approved {
 		code = ""
@@ -169,17 +169,6 @@ func alphanumeric(s string) bool {
 	return true
 }
 
-// Balance is what the account of a card holds; ok is false where there is none.
-func (i *Issuer) Balance(pan pay.PAN) (balance pay.Money, ok bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	a := i.state.byPAN[pan.Reveal()]
-	if a == nil {
-		return pay.Money{}, false
-	}
-	return pay.Money{Minor: a.balance, Currency: i.config.Currency}, true
-}
-
 // TryCounter is how many PIN tries a card has left; ok is false where there is no such card.
 func (i *Issuer) TryCounter(pan pay.PAN) (left int, ok bool) {
 	i.mu.Lock()
@@ -189,38 +178,4 @@ func (i *Issuer) TryCounter(pan pay.PAN) (left int, ok bool) {
 		return 0, false
 	}
 	return a.tries, true
-}
-
-// Entry is one debit.
-type Entry struct {
-	Key      string // of the payment: see Key
-	PAN      pay.PAN
-	RRN      string
-	AuthCode string
-	Amount   pay.Money
-	Reversed bool // it was credited back
-	At       time.Time
-}
-
-// Ledger lists every debit ever made, oldest first, given back or not.
-func (i *Issuer) Ledger() []Entry {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	var out []Entry
-	for _, key := range i.state.order {
-		p := i.state.payments[key]
-		if p.decision.Kind != Decision || p.decision.Code != approved {
-			continue
-		}
-		e := Entry{
-			Key: key, RRN: p.decision.RRN, AuthCode: i.state.authCode(key),
-			Amount:   pay.Money{Minor: p.decision.Amount, Currency: i.config.Currency},
-			Reversed: p.reversed, At: time.UnixMilli(p.decision.AtMS).UTC(),
-		}
-		if p.accountOf != nil {
-			e.PAN = p.accountOf.PAN
-		}
-		out = append(out, e)
-	}
-	return out
 }

@@ -647,14 +647,14 @@ func TestNewRefuses(t *testing.T) {
 		"account twice": func(c *issuer.Config) { c.Accounts = append(slices.Clone(c.Accounts), c.Accounts[0]) },
 		"debit of nobody": func(c *issuer.Config) {
 			log := memlog.New[issuer.Record]()
-			if err := log.Append(issuer.Record{Kind: issuer.Decision, Key: "k", Code: "00", Amount: 1}); err != nil {
+			if err := log.Append(issuer.Record{Kind: issuer.Decision, Transaction: issuer.Sale, Key: "k", Code: "00", Amount: 1}); err != nil {
 				t.Fatal(err)
 			}
 			c.Store = log
 		},
 		"decided twice": func(c *issuer.Config) {
 			log := memlog.New[issuer.Record]()
-			r := issuer.Record{Kind: issuer.Decision, Key: "k", Code: "05"}
+			r := issuer.Record{Kind: issuer.Decision, Transaction: issuer.Sale, Key: "k", Code: "05"}
 			if err := log.Append(r, r); err != nil {
 				t.Fatal(err)
 			}

@@ -12,17 +12,17 @@ type Kind byte
 
 // Kinds of records.
 const (
-	// Decision is the answer to one sale: the debit where Code is "00", and in
-	// any case the use of the card's ATC and of a PIN try.
+	// Decision is the answer to one request: its effect where Code is "00", and
+	// in any case the use of the card's ATC and of a PIN try.
 	Decision Kind = 1 + iota
-	// Reversal gives a decided sale back, once.
+	// Reversal undoes what is left of a decided request's effect, once.
 	Reversal
-	// Tombstone says that a reversal came for a sale that was never seen: the
-	// sale is declined should it come later.
+	// Tombstone says that a reversal came for a request that was never seen: it
+	// is declined should it come later.
 	Tombstone
 )
 
-// PINUse is what a sale did to the account's PIN tries.
+// PINUse is what a request did to the account's PIN tries.
 type PINUse byte
 
 // Values of PINUse.
@@ -39,12 +39,15 @@ type AccountRef [8]byte
 // Record is one durable step of an issuer. It holds no card number, PIN or key.
 type Record struct {
 	Kind        Kind
-	Key         string     // of the payment: see Key
-	Account     AccountRef // Decision only; zero where the account is unknown
-	Amount      int64      // fen; Decision only
-	Code        string     // F39, two characters; Decision only
-	Fingerprint [16]byte   // keyed hash of the message's content; Decision only
-	HasATC      bool       // the cryptogram was right: ATC is used up
+	Transaction Transaction // Decision only
+	Key         string      // of the payment: see Key
+	Original    string      // key of the payment that it follows; "" where it follows none or an unknown one
+	Account     AccountRef  // Decision only; zero where the account is unknown
+	Amount      int64       // fen, debited, credited, held or freed; Decision only
+	Available   int64       // fen, what an approved balance inquiry was told; may be negative
+	Code        string      // F39, two characters; Decision only
+	Fingerprint [16]byte    // keyed hash of the message's content; Decision only
+	HasATC      bool        // the cryptogram was right: ATC is used up
 	ATC         uint16
 	PIN         PINUse
 	HasARPC     bool
@@ -57,7 +60,8 @@ type Record struct {
 var ErrRecord = errors.New("issuer record")
 
 const (
-	recordVersion = 1
+	recordVersion = 2 // 1 knew sales only, and had no transaction, available balance and original
+	salesVersion  = 1 // is read still
 	maxKeyLength  = 64
 	rrnLength     = 12
 
@@ -67,10 +71,11 @@ const (
 
 // MarshalBinary writes version(1) ‖ kind(1) ‖ flags(1) ‖ PIN(1) ‖ account(8) ‖
 // amount(8) ‖ code(2) ‖ fingerprint(16) ‖ ATC(2) ‖ ARPC(8) ‖
-// RRN(12) ‖ time(8) ‖ key, big-endian.
+// RRN(12) ‖ time(8) ‖ transaction(1) ‖ available(8) ‖ length(1) of the original
+// ‖ original ‖ key, big-endian.
 func (r Record) MarshalBinary() ([]byte, error) {
-	if r.Kind < Decision || r.Kind > Tombstone || r.Key == "" || len(r.Key) > maxKeyLength || len(r.RRN) > rrnLength || (r.Kind == Decision) != (len(r.Code) == 2) {
-		return nil, fmt.Errorf("%w: kind %d, key of %d bytes, code of %d", ErrRecord, r.Kind, len(r.Key), len(r.Code))
+	if !r.known() || r.Key == "" || len(r.Key) > maxKeyLength || len(r.Original) > maxKeyLength || len(r.RRN) > rrnLength || (r.Kind == Decision) != (len(r.Code) == 2) {
+		return nil, fmt.Errorf("%w: kind %d, transaction %d, key of %d bytes, code of %d", ErrRecord, r.Kind, r.Transaction, len(r.Key), len(r.Code))
 	}
 	var flags byte
 	if r.HasATC {
@@ -79,7 +84,7 @@ func (r Record) MarshalBinary() ([]byte, error) {
 	if r.HasARPC {
 		flags |= flagARPC
 	}
-	b := make([]byte, 0, recordFixed+len(r.Key))
+	b := make([]byte, 0, recordFixed+kindFixed+len(r.Original)+len(r.Key))
 	b = append(b, recordVersion, byte(r.Kind), flags, byte(r.PIN))
 	b = append(b, r.Account[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Amount))
@@ -93,22 +98,38 @@ func (r Record) MarshalBinary() ([]byte, error) {
 	copy(rrn[:], r.RRN)
 	b = append(b, rrn[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.AtMS))
+	b = append(b, byte(r.Transaction))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Available))
+	b = append(b, byte(len(r.Original)))
+	b = append(b, r.Original...)
 	return append(b, r.Key...), nil
 }
 
-const recordFixed = 1 + 1 + 1 + 1 + 8 + 8 + 2 + 16 + 2 + 8 + rrnLength + 8
+// known reports whether kind and transaction exist, and go together.
+func (r Record) known() bool {
+	if r.Kind == Decision {
+		return r.Transaction.rule().transaction != 0
+	}
+	return (r.Kind == Reversal || r.Kind == Tombstone) && r.Transaction == 0
+}
 
-// UnmarshalBinary reads what MarshalBinary wrote.
+const (
+	recordFixed = 1 + 1 + 1 + 1 + 8 + 8 + 2 + 16 + 2 + 8 + rrnLength + 8 // the same in both versions
+	kindFixed   = 1 + 8 + 1
+)
+
+// UnmarshalBinary reads what MarshalBinary wrote, and what its version 1 wrote.
 func (r *Record) UnmarshalBinary(b []byte) error {
-	if len(b) <= recordFixed || len(b) > recordFixed+maxKeyLength {
+	if len(b) <= recordFixed || len(b) > recordFixed+kindFixed+2*maxKeyLength {
 		return fmt.Errorf("%w: %d bytes", ErrRecord, len(b))
 	}
-	if b[0] != recordVersion {
-		return fmt.Errorf("%w: version %d", ErrRecord, b[0])
+	version := b[0]
+	if version != recordVersion && version != salesVersion {
+		return fmt.Errorf("%w: version %d", ErrRecord, version)
 	}
 	x := Record{Kind: Kind(b[1]), PIN: PINUse(b[3]), HasATC: b[2]&flagATC != 0, HasARPC: b[2]&flagARPC != 0}
-	if x.Kind < Decision || x.Kind > Tombstone || x.PIN > PINWrong || b[2]&^(flagATC|flagARPC) != 0 {
-		return fmt.Errorf("%w: kind %d, flags %02X", ErrRecord, b[1], b[2])
+	if x.PIN > PINWrong || b[2]&^(flagATC|flagARPC) != 0 {
+		return fmt.Errorf("%w: PIN %d, flags %02X", ErrRecord, b[3], b[2])
 	}
 	b = b[4:]
 	b = b[copy(x.Account[:], b):]
@@ -124,8 +145,31 @@ func (r *Record) UnmarshalBinary(b []byte) error {
 	x.RRN = strings.TrimRight(string(b[:rrnLength]), "\x00")
 	b = b[rrnLength:]
 	x.AtMS = int64(binary.BigEndian.Uint64(b))
-	x.Key = string(b[8:])
+	if err := x.tail(version, b[8:]); err != nil {
+		return err
+	}
 	*r = x
+	return nil
+}
+
+// tail reads what follows the time, which differs between the versions.
+func (r *Record) tail(version byte, b []byte) error {
+	if version == salesVersion {
+		if r.Kind == Decision {
+			r.Transaction = Sale
+		}
+	} else {
+		if len(b) < kindFixed || len(b) < kindFixed+int(b[kindFixed-1]) {
+			return fmt.Errorf("%w: cut", ErrRecord)
+		}
+		original := int(b[kindFixed-1])
+		r.Transaction, r.Available = Transaction(b[0]), int64(binary.BigEndian.Uint64(b[1:]))
+		b = b[kindFixed:]
+		r.Original, b = string(b[:original]), b[original:]
+	}
+	if r.Key = string(b); !r.known() || len(b) == 0 || len(b) > maxKeyLength || len(r.Original) > maxKeyLength {
+		return fmt.Errorf("%w: kind %d, transaction %d, key of %d bytes", ErrRecord, r.Kind, r.Transaction, len(b))
+	}
 	return nil
 }
 

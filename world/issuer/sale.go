@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"strconv"
 	"time"
@@ -33,18 +34,19 @@ const (
 	codeMAC            = "A0"
 )
 
-// verdict is what the checks of one sale found: F39, the reason for the log,
-// and what the sale used up.
+// verdict is what the checks of one request found: F39, the reason for the log,
+// and what the request used up.
 type verdict struct {
-	code    string
-	reason  string // a stable phrase without card data
-	account *account
-	amount  int64
-	hasATC  bool // the cryptogram was right
-	atc     uint16
-	pin     PINUse
-	arqc    [8]byte
-	session pay.Secret
+	code     string
+	reason   string // a stable phrase without card data
+	account  *account
+	original string // key of what it follows
+	amount   int64
+	hasATC   bool // the cryptogram was right
+	atc      uint16
+	pin      PINUse
+	arqc     [8]byte
+	session  pay.Secret
 }
 
 func (v verdict) refuse(code, reason string) verdict {
@@ -52,15 +54,16 @@ func (v verdict) refuse(code, reason string) verdict {
 	return v
 }
 
-// judge makes every check of a sale that is neither a duplicate nor reversed
+// judge makes every check of a request with its card (a sale, a
+// pre-authorisation, a balance inquiry) that is neither a duplicate nor reversed
 // already. It changes nothing.
-func (i *Issuer) judge(m *iso8583.Message, now time.Time) (v verdict) {
-	s, bad := parseSale(m)
+func (i *Issuer) judge(m *iso8583.Message, r rule, now time.Time) (v verdict) {
+	s, bad := parseSale(m, r)
 	if bad != "" {
 		return v.refuse(codeFormat, bad)
 	}
 	v.amount = s.amount
-	if v = i.checkClaims(v, s, now); v.code != "" {
+	if v = i.checkClaims(v, s, r, now); v.code != "" {
 		return v
 	}
 	if v = i.checkCryptogram(v, s); v.code != "" {
@@ -72,7 +75,7 @@ func (i *Issuer) judge(m *iso8583.Message, now time.Time) (v verdict) {
 	if i.forced != "" {
 		return v.refuse(i.forced, "forced by command")
 	}
-	if v.account.balance < s.amount {
+	if r.effect != asks && v.account.available() < s.amount {
 		return v.refuse(codeBalance, "balance short")
 	}
 	v.code, v.reason = approved, "approved"
@@ -80,12 +83,12 @@ func (i *Issuer) judge(m *iso8583.Message, now time.Time) (v verdict) {
 }
 
 // checkClaims compares the message with itself, the clock and the account.
-func (i *Issuer) checkClaims(v verdict, s sale, now time.Time) verdict {
+func (i *Issuer) checkClaims(v verdict, s sale, r rule, now time.Time) verdict {
 	switch {
 	case s.trackPAN != s.pan:
 		return v.refuse(codeCard, "F2 differs from track 2")
-	case s.amount != s.icc.amount || s.amount == 0:
-		return v.refuse(codeAmount, "F4 differs from 9F02, or is zero")
+	case s.amount != s.icc.amount || (s.amount == 0) != (r.effect == asks):
+		return v.refuse(codeAmount, "F4 differs from 9F02, or is zero; or an inquiry with an amount")
 	case s.currency != s.icc.currency || s.currency != i.config.Currency:
 		return v.refuse(codeTransaction, "currency differs from 5F2A or from the card's")
 	case expired(s.expiry, now.In(shanghai)):
@@ -101,8 +104,8 @@ func (i *Issuer) checkClaims(v verdict, s sale, now time.Time) verdict {
 		return v.refuse(codeExpired, "not the card's expiry date")
 	case s.icc.country != i.config.Country:
 		return v.refuse(codeNotPermitted, "domestic card used abroad")
-	case s.icc.kind != 0x00:
-		return v.refuse(codeNotPermitted, "9C is not a purchase")
+	case !bytes.Contains(r.types, []byte{s.icc.kind}):
+		return v.refuse(codeNotPermitted, "9C is not of this transaction")
 	}
 	switch v.account.Status {
 	case "ok":
@@ -153,11 +156,7 @@ func (i *Issuer) checkHolder(v verdict, s sale) verdict {
 	if s.icc.cvr.OnlinePIN() && len(s.pinBlock) == 0 {
 		return v.refuse(codeAuthentication, "the card asked for the online PIN, none sent")
 	}
-	limit := i.config.FreeLimit
-	if v.account.PINAlways {
-		limit = 0
-	}
-	if len(s.pinBlock) == 0 && !onDevice && s.amount > limit {
+	if len(s.pinBlock) == 0 && !onDevice && (s.amount > i.config.FreeLimit || v.account.PINAlways) {
 		return v.refuse(codeAmountLimit, "above the limit without PIN or CDCVM")
 	}
 	if len(s.pinBlock) == 0 {
@@ -196,7 +195,7 @@ func expired(expiry string, now time.Time) bool {
 	return century+expiry < now.Format("200601")
 }
 
-// sale is what the checks need of a 0200.
+// sale is what the checks need of a sale, a pre-authorisation or a balance inquiry.
 type sale struct {
 	pan      string
 	trackPAN string
@@ -208,18 +207,17 @@ type sale struct {
 	icc      icc
 }
 
-// parseSale takes a sale apart. bad names the field that is missing or malformed.
-func parseSale(m *iso8583.Message) (s sale, bad string) {
+// parseSale takes a request with its card apart. bad names the field that is missing or malformed.
+func parseSale(m *iso8583.Message, r rule) (s sale, bad string) {
 	pan, err := pay.ParsePAN(m.Get(2))
 	if err != nil {
 		return s, "F2 is not a card number"
 	}
 	s.pan = pan.Reveal()
-	if s.amount, err = strconv.ParseInt(m.Get(4), 10, 64); err != nil || s.amount < 0 || s.amount > pay.MaxMinor {
-		return s, "F4 is not an amount"
-	}
-	if m.Get(3) != "000000" {
-		return s, "F3 is not a sale"
+	if m.Has(4) || r.effect != asks { // an inquiry may leave its amount of zero out
+		if s.amount, err = strconv.ParseInt(m.Get(4), 10, 64); err != nil || s.amount < 0 || s.amount > pay.MaxMinor {
+			return s, "F4 is not an amount"
+		}
 	}
 	if s.currency, err = pay.ParseCurrency(m.Get(49)); err != nil {
 		return s, "F49 is not a currency"

@@ -9,6 +9,7 @@ import (
 
 	"huika/card/perso"
 	"huika/emv/cryptogram"
+	"huika/iso8583/cup"
 	"huika/pay"
 )
 
@@ -21,16 +22,70 @@ type account struct {
 	ref     AccountRef
 	key     pay.Secret // the card's cryptogram key
 	balance int64      // fen
+	held    int64      // fen of the balance that open pre-authorisations hold
 	tries   int        // PIN tries left
 	atc     atcWindow
 }
 
-// payment is one decided sale, or a tombstone.
+func (a *account) available() int64 { return a.balance - a.held }
+
+// payment is one decided request, or a tombstone.
 type payment struct {
-	decision  Record // of Kind Decision; of Kind Tombstone where the sale never came
-	entombed  bool   // a reversal came first; decision may still be the late sale's refusal
+	decision  Record // of Kind Decision; of Kind Tombstone where the request never came
+	entombed  bool   // a reversal came first; decision may still be the late request's refusal
 	reversed  bool
 	accountOf *account // nil where unknown
+
+	original *payment // what it follows, where it was approved
+	credited int64    // fen that voids and refunds that stand give back of it
+	closed   bool     // a void, cancel or completion of it stands
+}
+
+// stands reports whether an approval has not been reversed.
+func (p *payment) stands() bool {
+	return p.decision.Kind == Decision && p.decision.Code == approved && !p.reversed
+}
+
+// debit is what the customer has paid for p as things stand, in fen. What gives
+// back is counted at what it gives back of, so that a reversal of the one and
+// of the other, in any order, never gives back twice.
+func (p *payment) debit() int64 {
+	if p == nil || !p.stands() || p.decision.Transaction.rule().effect != debits {
+		return 0
+	}
+	return p.decision.Amount - p.credited
+}
+
+// hold is what p holds as things stand, in fen.
+func (p *payment) hold() int64 {
+	if p == nil || !p.stands() || p.closed || p.decision.Transaction.rule().effect != holds {
+		return 0
+	}
+	return p.decision.Amount
+}
+
+// claims marks (sign 1) or unmarks (-1) what p takes of its original.
+func (p *payment) claims(sign int64) {
+	if p.original == nil {
+		return
+	}
+	r := p.decision.Transaction.rule()
+	if r.effect == credits {
+		p.original.credited += sign * p.decision.Amount
+	}
+	if r.claim != part { // nobody else could claim it meanwhile
+		p.original.closed = sign > 0
+	}
+}
+
+// settle makes a change to p and moves the account by the difference.
+func (p *payment) settle(change func()) {
+	debit, hold := p.debit()+p.original.debit(), p.hold()+p.original.hold()
+	change()
+	if p.accountOf != nil {
+		p.accountOf.balance += debit - p.debit() - p.original.debit()
+		p.accountOf.held += p.hold() + p.original.hold() - hold
+	}
 }
 
 // state is all that an issuer knows: a pure function of its Config and of the
@@ -40,7 +95,8 @@ type state struct {
 	byPAN    map[string]*account
 	byRef    map[AccountRef]*account
 	payments map[string]*payment
-	order    []string // keys in the order of their first record
+	traces   map[string]string // trace to key; "" where several keys share it
+	order    []string          // keys in the order of their first record
 	refKey   []byte
 	printKey []byte
 }
@@ -57,6 +113,7 @@ func newState(accounts []perso.Account, imk pay.Secret) (*state, error) {
 		byPAN:    make(map[string]*account, len(accounts)),
 		byRef:    make(map[AccountRef]*account, len(accounts)),
 		payments: make(map[string]*payment),
+		traces:   make(map[string]string),
 		refKey:   subkey(imk, "account reference"),
 		printKey: subkey(imk, "fingerprint"),
 	}
@@ -117,19 +174,18 @@ func (s *state) apply(r Record) error {
 		if p == nil {
 			p = s.add(r.Key)
 		}
-		p.decision = r
 		return s.applyDecision(p, r)
 	case Reversal:
 		if p == nil || p.decision.Kind != Decision || p.reversed {
 			return fmt.Errorf("%w: reversal of nothing", ErrHistory)
 		}
-		p.reversed = true
-		if p.decision.Code == approved && p.accountOf != nil {
-			p.accountOf.balance += p.decision.Amount
-		}
+		p.settle(func() {
+			p.claims(-1)
+			p.reversed = true
+		})
 	case Tombstone:
 		if p != nil {
-			return fmt.Errorf("%w: tombstone on a decided sale", ErrHistory)
+			return fmt.Errorf("%w: tombstone on a decided request", ErrHistory)
 		}
 		p = s.add(r.Key)
 		p.decision, p.entombed = r, true
@@ -143,18 +199,43 @@ func (s *state) add(key string) *payment {
 	p := &payment{}
 	s.payments[key] = p
 	s.order = append(s.order, key)
+	if trace, ok := traceOf(key); ok {
+		if _, shared := s.traces[trace]; shared {
+			s.traces[trace] = ""
+		} else {
+			s.traces[trace] = key
+		}
+	}
 	return p
+}
+
+// find looks up what a follow-up names. A follow-up may come from another
+// terminal than its original, of the same merchant: F90 has no terminal, so
+// F7, F11 and F32 must then name one payment of the merchant alone.
+func (s *state) find(o cup.Original, terminal, merchant string) (string, *payment) {
+	key, err := paymentKey(o.Transmission, o.STAN, o.Acquirer, terminal, merchant)
+	if err != nil {
+		return "", nil
+	}
+	if p := s.payments[key]; p != nil {
+		return key, p
+	}
+	if trace, ok := traceOf(key); ok {
+		key = s.traces[trace]
+	}
+	return key, s.payments[key]
 }
 
 func (s *state) applyDecision(p *payment, r Record) error {
 	a := s.byRef[r.Account]
 	p.accountOf = a
+	if r.Code != approved {
+		p.decision = r
+	} else if err := s.approve(p, r); err != nil {
+		return err
+	}
 	if a == nil {
-		// An account that the configuration no longer has; only a decision that moved money needs it.
-		if r.Code == approved {
-			return fmt.Errorf("%w: a debit of an account that is not configured", ErrHistory)
-		}
-		return nil
+		return nil // an account that the configuration no longer has
 	}
 	if r.HasATC {
 		a.atc.use(r.ATC)
@@ -166,12 +247,32 @@ func (s *state) applyDecision(p *payment, r Record) error {
 	case PINWrong:
 		a.tries = max(0, a.tries-1)
 	}
-	if r.Code == approved {
-		if p.entombed {
-			return fmt.Errorf("%w: a reversed sale was approved", ErrHistory)
-		}
-		a.balance -= r.Amount
+	return nil
+}
+
+func (s *state) approve(p *payment, r Record) error {
+	is := r.Transaction.rule()
+	switch {
+	case p.entombed:
+		return fmt.Errorf("%w: a reversed %s was approved", ErrHistory, is.name)
+	case p.accountOf == nil && is.effect != asks:
+		return fmt.Errorf("%w: a %s of an account that is not configured", ErrHistory, is.name)
 	}
+	var o *payment
+	if is.claim != noClaim {
+		o = s.payments[r.Original]
+		if o == nil || o.decision.Kind != Decision || o.decision.Code != approved || o.accountOf != p.accountOf || !is.follows(o.decision.Transaction) {
+			return fmt.Errorf("%w: a %s of nothing", ErrHistory, is.name)
+		}
+		if _, why := o.claimable(is.claim, r.Amount); why != "" {
+			return fmt.Errorf("%w: a %s, but %s", ErrHistory, is.name, why)
+		}
+	}
+	p.original = o
+	p.settle(func() {
+		p.decision = r
+		p.claims(1)
+	})
 	return nil
 }
 

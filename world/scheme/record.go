@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"huika/iso8583/cup"
 )
 
 // Kind says what a record states.
@@ -11,19 +13,20 @@ type Kind byte
 
 // Kinds of records.
 const (
-	// Owed: a sale may have reached the issuer and its answer did not come in
+	// Owed: a request may have reached the issuer and its answer did not come in
 	// time; the acquirer is told 91, so the issuer is owed a reversal.
 	Owed Kind = 1
-	// Settled: the issuer took that reversal, or never saw the sale.
+	// Settled: the issuer took that reversal, or never saw the request.
 	Settled Kind = 2
 )
 
 // Record is one durable step of the switch. It holds no card number: the
-// issuer finds the sale by its key.
+// issuer finds the request by its key.
 type Record struct {
 	Kind         Kind
 	Issuer       string // name
-	Transmission string // F7 of the sale
+	MTI          string // of the request; Owed only
+	Transmission string // F7 of the request
 	STAN         string // F11
 	Acquirer     string // F32
 	Forwarder    string // F33, may be empty
@@ -50,7 +53,8 @@ type Store interface {
 var ErrRecord = errors.New("scheme record")
 
 const (
-	recordVersion = 1
+	recordVersion = 2      // 1 knew sales only, and had no MTI
+	salesVersion  = 1      // is read still
 	fieldEnd      = "\x1f" // no field of the dialect may hold it
 	maxRecord     = 512
 )
@@ -58,7 +62,7 @@ const (
 func (r *Record) texts() []*string {
 	return []*string{
 		&r.Issuer, &r.Transmission, &r.STAN, &r.Acquirer, &r.Forwarder, &r.Terminal, &r.Merchant,
-		&r.Processing, &r.Amount, &r.Currency, &r.RRN,
+		&r.Processing, &r.Amount, &r.Currency, &r.RRN, &r.MTI,
 	}
 }
 
@@ -80,9 +84,9 @@ func (r Record) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary reads what MarshalBinary wrote.
+// UnmarshalBinary reads what MarshalBinary wrote, and what its version 1 wrote.
 func (r *Record) UnmarshalBinary(b []byte) error {
-	if len(b) < 2 || len(b) > maxRecord || b[0] != recordVersion {
+	if len(b) < 2 || len(b) > maxRecord || b[0] != recordVersion && b[0] != salesVersion {
 		return fmt.Errorf("%w: %d bytes, or another version", ErrRecord, len(b))
 	}
 	x := Record{Kind: Kind(b[1])}
@@ -90,6 +94,12 @@ func (r *Record) UnmarshalBinary(b []byte) error {
 		return fmt.Errorf("%w: kind %d", ErrRecord, b[1])
 	}
 	texts := x.texts()
+	if b[0] == salesVersion {
+		texts = texts[:len(texts)-1]
+		if x.Kind == Owed {
+			x.MTI = cup.MTIFinancial
+		}
+	}
 	parts := strings.Split(string(b[2:]), fieldEnd)
 	if len(parts) != len(texts)+1 || parts[len(texts)] != "" {
 		return fmt.Errorf("%w: %d fields", ErrRecord, len(parts)-1)
@@ -101,7 +111,7 @@ func (r *Record) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-// key names the sale.
+// key names the request.
 func (r Record) key() string {
 	return strings.Join([]string{r.Transmission, r.STAN, r.Acquirer, r.Terminal, r.Merchant}, "|")
 }

@@ -44,7 +44,7 @@ func (s *Scheme) reversal(ctx context.Context, m *iso8583.Message) *iso8583.Mess
 }
 
 // reversalRoute goes by the card number; a reversal without one goes where its
-// sale went, or to the only issuer there is.
+// original went, or to the only issuer there is.
 func (s *Scheme) reversalRoute(m *iso8583.Message) *issuer {
 	if m.Has(2) {
 		return s.route(m.Get(2))
@@ -56,13 +56,13 @@ func (s *Scheme) reversalRoute(m *iso8583.Message) *issuer {
 	if err != nil {
 		return nil
 	}
-	var sale iso8583.Message
-	sale.Set(7, original.Transmission)
-	sale.Set(11, original.STAN)
-	sale.Set(32, original.Acquirer)
-	sale.Set(41, m.Get(41))
-	sale.Set(42, m.Get(42))
-	return s.recent.issuerOf(cup.Key(&sale))
+	var request iso8583.Message
+	request.Set(7, original.Transmission)
+	request.Set(11, original.STAN)
+	request.Set(32, original.Acquirer)
+	request.Set(41, m.Get(41))
+	request.Set(42, m.Get(42))
+	return s.recent.issuerOf(cup.Key(&request))
 }
 
 // debts are the reversals owed to one issuer, oldest first.
@@ -104,11 +104,11 @@ func (d *debts) all() []Record {
 	return append([]Record(nil), d.list...)
 }
 
-// owe makes the debt of a sale's reversal durable. Its error has ended the switch.
-func (i *issuer) owe(sale *iso8583.Message) error {
+// owe makes the debt of a request's reversal durable. Its error has ended the switch.
+func (i *issuer) owe(request *iso8583.Message) error {
 	r := Record{
-		Kind: Owed, Issuer: i.name, Transmission: sale.Get(7), STAN: sale.Get(11), Acquirer: sale.Get(32), Forwarder: sale.Get(33),
-		Terminal: sale.Get(41), Merchant: sale.Get(42), Processing: sale.Get(3), Amount: sale.Get(4), Currency: sale.Get(49), RRN: sale.Get(37),
+		Kind: Owed, Issuer: i.name, MTI: request.MTI(), Transmission: request.Get(7), STAN: request.Get(11), Acquirer: request.Get(32), Forwarder: request.Get(33),
+		Terminal: request.Get(41), Merchant: request.Get(42), Processing: request.Get(3), Amount: request.Get(4), Currency: request.Get(49), RRN: request.Get(37),
 	}
 	if err := i.scheme.append(r); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (i *issuer) pay(ctx context.Context, r Record) bool {
 	}{
 		{3, r.Processing}, {4, r.Amount}, {7, i.scheme.transmission()}, {11, i.scheme.nextSTAN().String()}, {32, r.Acquirer}, {33, r.Forwarder},
 		{37, r.RRN}, {41, r.Terminal}, {42, r.Merchant}, {49, r.Currency},
-		{90, cup.Original{MTI: cup.MTIFinancial, STAN: r.STAN, Transmission: r.Transmission, Acquirer: r.Acquirer, Forwarder: r.Forwarder}.String()},
+		{90, cup.Original{MTI: r.MTI, STAN: r.STAN, Transmission: r.Transmission, Acquirer: r.Acquirer, Forwarder: r.Forwarder}.String()},
 	} {
 		if f.v != "" {
 			m.Set(f.n, f.v)

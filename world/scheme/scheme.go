@@ -4,9 +4,11 @@
 // routes by the longest prefix of the card number.
 //
 // It keeps no money and decides nothing about a payment. What it owes is kept:
-// where a sale may have reached the issuer and no answer came in time, a
+// where a request may have reached the issuer and no answer came in time, a
 // reversal is durable before the acquirer hears 91, and is sent until the
-// issuer has taken it. An answer that comes after that changes nothing.
+// issuer has taken it. An answer that comes after that changes nothing. Nothing
+// is owed for a balance inquiry, nor for a completion advice, which the
+// acquirer repeats until it is taken.
 //
 // Response codes of its own: A0 wrong MAC, 30 not readable, 14 no route, 91
 // issuer down, silent or overloaded, or the acquirer has not signed on, 94
@@ -42,10 +44,10 @@ const (
 	DefaultEchoEvery = time.Minute
 	DefaultRetryMin  = time.Second
 	DefaultRetryMax  = 30 * time.Second
-	DefaultWindow    = 256   // sales under way with one issuer
-	DefaultMaxOwed   = 10000 // reversals owed to one issuer; beyond it its sales get 91 at once
+	DefaultWindow    = 256   // requests under way with one issuer
+	DefaultMaxOwed   = 10000 // reversals owed to one issuer; beyond it requests that could add one get 91 at once
 
-	maxRecent    = 1 << 15 // answered sales that a doubled message finds again
+	maxRecent    = 1 << 15 // answered requests that a doubled message finds again
 	extraHandler = 64      // handlers of one connection beyond the sum of the windows
 )
 
@@ -281,7 +283,7 @@ func (s *Scheme) SetDelay(d time.Duration) { s.faults.SetDelay(d) }
 // SetDown cuts all acquirers' connections and refuses new ones until it is called with false.
 func (s *Scheme) SetDown(down bool) { s.faults.SetDown(down) }
 
-// DropResponses loses the next n answers to sales and reversals.
+// DropResponses loses the next n answers to requests and reversals.
 func (s *Scheme) DropResponses(n int) { s.faults.Drop(n) }
 
 // Owed is how many reversals issuers have not taken yet.

@@ -60,8 +60,8 @@ func (s *Scheme) handle(ctx context.Context, c *link.Conn, frame []byte) {
 	}
 	var answer *iso8583.Message
 	switch m.MTI() {
-	case cup.MTIFinancial:
-		answer = s.sale(ctx, from, m, sha256.Sum256(frame[:len(frame)-8])) // all but F128
+	case cup.MTIAuthorisation, cup.MTIFinancial, cup.MTIAdvice:
+		answer = s.request(ctx, from, m, sha256.Sum256(frame[:len(frame)-8])) // all but F128
 	case cup.MTIReversal:
 		answer = s.reversal(ctx, m)
 	default:
@@ -113,18 +113,18 @@ func respond(request *iso8583.Message, code string) *iso8583.Message {
 	return m
 }
 
-// entry is a sale under way or answered: what a doubled message gets.
+// entry is a request under way or answered: what a doubled message gets.
 type entry struct {
 	print  [sha256.Size]byte
 	answer *rt.Future[*iso8583.Message] // not changed once set
 	to     *issuer                      // under recent.mu; nil while not routed
 }
 
-// recent remembers the newest maxRecent sales.
+// recent remembers the newest maxRecent requests.
 type recent struct {
 	mu      sync.Mutex
 	entries map[string]*entry
-	order   []string // oldest first
+	order   []string // oldest first; each key of entries once, and none other
 }
 
 // claim returns the entry of a key; first is true for the task that must answer it.
@@ -144,14 +144,27 @@ func (r *recent) claim(env rt.Env, key string, print [sha256.Size]byte) (e *entr
 	return e, true
 }
 
-// routed notes where a sale went, for a reversal that carries no card number.
+// forget lets the next copy of a request be asked anew.
+func (r *recent) forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.entries, key)
+	for i := len(r.order) - 1; i >= 0; i-- { // it is a young one
+		if r.order[i] == key {
+			r.order = append(r.order[:i], r.order[i+1:]...)
+			return
+		}
+	}
+}
+
+// routed notes where a request went, for a reversal that carries no card number.
 func (r *recent) routed(e *entry, to *issuer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.to = to
 }
 
-// issuerOf is where the sale of that key went, nil where it is not remembered.
+// issuerOf is where the request of that key went, nil where it is not remembered.
 func (r *recent) issuerOf(key string) *issuer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,10 +174,13 @@ func (r *recent) issuerOf(key string) *issuer {
 	return nil
 }
 
-// sale answers a 0200. One that comes twice is asked once: a copy that follows
-// an answer of 91 could else be approved behind the acquirer's back.
-func (s *Scheme) sale(ctx context.Context, from *zone, m *iso8583.Message, print [sha256.Size]byte) *iso8583.Message {
-	e, first := s.recent.claim(s.env, cup.Key(m), print)
+// request answers whatever moves money, or asks after it. One that comes twice
+// is asked once: a copy that follows an answer of 91 could else be approved
+// behind the acquirer's back. An advice is no question: until the issuer takes
+// it, each copy is passed on.
+func (s *Scheme) request(ctx context.Context, from *zone, m *iso8583.Message, print [sha256.Size]byte) *iso8583.Message {
+	key := cup.Key(m)
+	e, first := s.recent.claim(s.env, key, print)
 	if !first {
 		if e.print != print {
 			return respond(m, codeDuplicate)
@@ -176,6 +192,9 @@ func (s *Scheme) sale(ctx context.Context, from *zone, m *iso8583.Message, print
 		return answer.Clone()
 	}
 	answer := s.ask(ctx, e, from, m)
+	if aftermathOf(m) == repeats && (answer == nil || answer.Get(39) != approved) {
+		s.recent.forget(key)
+	}
 	e.answer.Set(answer)
 	if answer == nil {
 		return nil
@@ -183,15 +202,16 @@ func (s *Scheme) sale(ctx context.Context, from *zone, m *iso8583.Message, print
 	return answer.Clone()
 }
 
-// ask forwards a sale and waits for the issuer.
+// ask forwards a request and waits for the issuer.
 func (s *Scheme) ask(ctx context.Context, e *entry, from *zone, m *iso8583.Message) *iso8583.Message {
 	to := s.route(m.Get(2))
 	if to == nil {
 		return respond(m, codeNoRoute)
 	}
 	s.recent.routed(e, to)
-	if to.debts.len() >= s.config.MaxOwed {
-		s.config.Log.Error("sale refused: too many reversals owed", "issuer", to.name, "limit", s.config.MaxOwed)
+	after := aftermathOf(m)
+	if after == reverses && to.debts.len() >= s.config.MaxOwed {
+		s.config.Log.Error("request refused: too many reversals owed", "issuer", to.name, "limit", s.config.MaxOwed)
 		return respond(m, codeUnavailable)
 	}
 	out := m.Clone()
@@ -211,6 +231,9 @@ func (s *Scheme) ask(ctx context.Context, e *entry, from *zone, m *iso8583.Messa
 		return answer
 	case !link.MaybeSent(err):
 		s.config.Log.Info("issuer not asked", "issuer", to.name, "stan", m.Get(11), "why", err)
+		return respond(m, codeUnavailable)
+	case after != reverses:
+		s.config.Log.Info("no answer in time, nothing owed", "issuer", to.name, "mti", m.MTI(), "stan", m.Get(11), "rrn", m.Get(37), "why", err)
 		return respond(m, codeUnavailable)
 	}
 	s.config.Log.Warn("no answer in time, reversal owed", "issuer", to.name, "stan", m.Get(11), "rrn", m.Get(37), "why", err)

@@ -212,22 +212,30 @@ const AcquirerID = "48020000"
 // Sale makes the 0200 of a tap. pin is sent under zpk, "" for none.
 func (c *Card) Sale(t testing.TB, x Terminal, stan int, pin string, zpk pay.Secret) *iso8583.Message {
 	t.Helper()
-	return c.message(t, c.Tap(t, x), x, stan, pin, zpk)
+	return c.Request(t, Sale, x, stan, pin, zpk)
+}
+
+// Request makes a request with the card: Sale, PreAuth or Balance.
+func (c *Card) Request(t testing.TB, s Shape, x Terminal, stan int, pin string, zpk pay.Secret) *iso8583.Message {
+	t.Helper()
+	if s == Balance && x.Type == "" {
+		x.Type = "31"
+	}
+	m := c.message(t, c.Tap(t, x), x, stan, pin, zpk)
+	s.set(m)
+	return m
 }
 
 func (c *Card) message(t testing.TB, p Tap, x Terminal, stan int, pin string, zpk pay.Secret) *iso8583.Message {
 	t.Helper()
 	track := strings.TrimRight(strings.Replace(hex.EncodeToString(p[tag.Track2]), "d", "=", 1), "f")
 	m := iso8583.NewMessage()
-	m.SetMTI(cup.MTIFinancial)
 	m.Set(2, track[:strings.Index(track, "=")])
-	m.Set(3, "000000")
 	m.Set(4, fmt.Sprintf("%012d", x.Fen))
 	common(m, stan)
 	m.Set(14, track[strings.Index(track, "=")+1:][:4])
 	m.Set(22, "072")
 	m.Set(23, "0"+hex.EncodeToString(p[tag.PSN]))
-	m.Set(25, "00")
 	m.Set(35, track)
 	m.SetBytes(55, p.Field55())
 	if pin != "" {
@@ -253,14 +261,57 @@ func common(m *iso8583.Message, stan int) {
 	m.Set(49, "156")
 }
 
-// Reversal makes the 0420 of a sale; each try has its own STAN.
-func Reversal(sale *iso8583.Message, stan int) *iso8583.Message {
+// Shape is how the requests of one transaction look.
+type Shape struct{ MTI, Processing, Condition string }
+
+// Shapes of the interchange, as the acquirer sends them.
+var (
+	Sale             = Shape{cup.MTIFinancial, "000000", "00"}
+	Void             = Shape{cup.MTIFinancial, "200000", "00"}
+	Refund           = Shape{cup.MTIAdvice, "200000", "00"}
+	PreAuth          = Shape{cup.MTIAuthorisation, "030000", "06"}
+	PreAuthCancel    = Shape{cup.MTIAuthorisation, "200000", "06"}
+	Completion       = Shape{cup.MTIFinancial, "000000", "06"}
+	CompletionVoid   = Shape{cup.MTIFinancial, "200000", "06"}
+	CompletionAdvice = Shape{cup.MTIAdvice, "000000", "06"}
+	Balance          = Shape{cup.MTIFinancial, "310000", "00"}
+)
+
+func (s Shape) set(m *iso8583.Message) {
+	m.SetMTI(s.MTI)
+	m.Set(3, s.Processing)
+	m.Set(25, s.Condition)
+}
+
+// Follow makes a request without the card after an original; authCode is the
+// original's F38, "" for none.
+func Follow(s Shape, original *iso8583.Message, authCode string, fen int64, stan int) *iso8583.Message {
+	m := iso8583.NewMessage()
+	common(m, stan)
+	s.set(m)
+	m.Copy(original, 2, 14, 41, 42)
+	m.Set(4, fmt.Sprintf("%012d", fen))
+	m.Set(22, "012")
+	if authCode != "" {
+		m.Set(38, authCode)
+	}
+	m.Set(90, Original(original))
+	return m
+}
+
+// Original is the F90 that names a request.
+func Original(m *iso8583.Message) string {
+	return cup.Original{MTI: m.MTI(), STAN: m.Get(11), Transmission: m.Get(7), Acquirer: m.Get(32)}.String()
+}
+
+// Reversal makes the 0420 of a request; each try has its own STAN.
+func Reversal(request *iso8583.Message, stan int) *iso8583.Message {
 	m := iso8583.NewMessage()
 	m.SetMTI(cup.MTIReversal)
 	common(m, stan)
-	m.Copy(sale, 2, 3, 4, 37)
+	m.Copy(request, 2, 3, 4, 37, 41, 42)
 	m.Set(39, "98")
-	m.Set(90, cup.Original{MTI: sale.MTI(), STAN: sale.Get(11), Transmission: sale.Get(7), Acquirer: sale.Get(32)}.String())
+	m.Set(90, Original(request))
 	return m
 }
 
