@@ -189,6 +189,7 @@ type town struct {
 	pos      string // of the page
 	tray     string
 	client   *http.Client
+	printer  string // terminal.printer
 	running  map[string]*process
 	started  []pay.PaymentID                        // sales that the terminal took on
 	shown    map[pay.PaymentID]terminal.OutcomeWord // results that the clerk saw
@@ -244,7 +245,7 @@ func testConfig(data string) site.Config {
 // resets its connections, so hardly anything waits for these time-outs.
 func (tw *town) environ() []string {
 	return []string{
-		"HUIKA_WORLD_PIN=" + tw.cfg.World.PIN, "HUIKA_LOG_LEVEL=info",
+		"HUIKA_WORLD_PIN=" + tw.cfg.World.PIN, "HUIKA_LOG_LEVEL=" + tw.cfg.Log.Level,
 		"HUIKA_TIMEOUTS_ISSUER=2s", "HUIKA_TIMEOUTS_SCHEME=2500ms", "HUIKA_TIMEOUTS_TERMINAL=3500ms", "HUIKA_TIMEOUTS_PRESENT=20s",
 	}
 }
@@ -292,6 +293,9 @@ func (tw *town) start(name, order string) *process {
 		args, last = append(args, "--host", c.Acquirer.Listen, "--listen", c.Terminal.Listen, "--demo-listen", c.Terminal.DemoListen), "Tray"
 	}
 	environ := tw.environ()
+	if tw.printer != "" {
+		environ = append(environ, "HUIKA_TERMINAL_PRINTER="+tw.printer)
+	}
 	if order != "" {
 		environ = append(environ, site.CrashVariable+"="+order)
 	}
