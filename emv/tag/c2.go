@@ -106,8 +106,7 @@ func explainThirdParty(v []byte) []string {
 	if len(v) < 6 || v[2]&0x80 != 0 {
 		return nil
 	}
-	device := string(v[4:6])
-	if s, ok := map[string]string{"00": "card", "01": "mobile phone", "02": "key fob", "03": "watch", "04": "mobile tag", "05": "wristband"}[device]; ok {
+	if s, ok := map[string]string{"00": "card", "01": "mobile phone", "02": "key fob", "03": "watch", "04": "mobile tag", "05": "wristband"}[string(v[4:6])]; ok {
 		return []string{"device type: " + s}
 	}
 	return []string{fmt.Sprintf("device type %X", v[4:6])}
