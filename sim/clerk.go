@@ -62,7 +62,11 @@ func (c *clerk) work() {
 		if c.kit.Env.Sleep(ctx, time.Duration(c.t.dice.Int64N(int64(8*time.Second)))) != nil {
 			return
 		}
-		id, err := c.pos.StartSale(ctx, terminal.SaleRequest{Amount: c.t.fen()})
+		if c.t.dice.Float64() < settleChance {
+			_, _ = c.pos.Settle(ctx) // what can't be settled now is settled another time
+		}
+		req := c.wish()
+		id, err := c.pos.Start(ctx, req)
 		if err != nil {
 			continue // busy, or a reversal must go first: the next round asks again
 		}
@@ -70,8 +74,80 @@ func (c *clerk) work() {
 		c.t.rep.Tried++
 		c.serve(ctx, id, c.habit())
 		c.field.TakeAll()
+		c.keep(ctx, id)
 	}
 	c.t.stopped = true
+}
+
+// Chances of what the clerk does next.
+const (
+	settleChance = 0.05
+	followChance = 0.4 // that a slip in the drawer is followed up
+	holdChance   = 0.15
+	askChance    = 0.05
+)
+
+// slip is the paper of an approved payment, which a follow-up needs.
+type slip struct {
+	kind terminal.Kind
+	fen  int64
+	of   terminal.Original
+}
+
+// maxSlips bounds the drawer; the oldest are thrown away.
+const maxSlips = 16
+
+// wish is the next transaction: a sale, something new, or what follows a slip.
+func (c *clerk) wish() terminal.Request {
+	d := c.t.dice
+	if n := len(c.t.slips); n > 0 && d.Float64() < followChance {
+		s := c.t.slips[d.IntN(n)]
+		req := terminal.Request{Original: s.of, Amount: pay.Fen(s.fen)}
+		switch s.kind {
+		case terminal.Sale:
+			if req.Kind = terminal.Void; d.IntN(2) == 0 {
+				req.Kind, req.Amount = terminal.Refund, pay.Fen(1+d.Int64N(s.fen))
+			}
+		case terminal.PreAuth:
+			if req.Kind = terminal.PreAuthCancel; d.IntN(3) > 0 {
+				req.Kind, req.Amount = terminal.Completion, pay.Fen(1+d.Int64N(s.fen*118/100)) // beyond 115 % now and then
+			}
+		case terminal.Completion:
+			if req.Kind = terminal.CompletionVoid; d.IntN(2) == 0 {
+				req.Kind, req.Amount = terminal.Refund, pay.Fen(1+d.Int64N(s.fen))
+			}
+		}
+		return req
+	}
+	switch r := d.Float64(); {
+	case r < holdChance:
+		return terminal.Request{Kind: terminal.PreAuth, Amount: c.t.fen()}
+	case r < holdChance+askChance:
+		return terminal.Request{Kind: terminal.Balance, Amount: pay.Fen(0)}
+	}
+	return terminal.Request{Kind: terminal.Sale, Amount: c.t.fen()}
+}
+
+// keep puts an approved payment's slip into the drawer, where there is something to follow it.
+func (c *clerk) keep(ctx context.Context, id pay.PaymentID) {
+	r, err := c.pos.Wait(ctx, id)
+	if err != nil || r.Outcome != terminal.Approved {
+		return
+	}
+	switch r.Kind {
+	case terminal.Sale, terminal.PreAuth, terminal.Completion:
+	default:
+		return
+	}
+	m, err := pay.ParseMoney(r.Amount, pay.CNY)
+	if err != nil {
+		c.t.problem("the result's amount %q: %v", r.Amount, err)
+		return
+	}
+	if len(c.t.slips) >= maxSlips {
+		c.t.slips = c.t.slips[1:]
+	}
+	c.t.slips = append(c.t.slips, slip{r.Kind, m.Minor, terminal.Original{RRN: pay.RRN(r.RRN), AuthCode: r.AuthCode}})
 }
 
 func (c *clerk) serve(ctx context.Context, id pay.PaymentID, h habit) {

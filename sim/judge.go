@@ -26,7 +26,7 @@ func (t *town) atRest() bool {
 	}
 	open := false
 	err = book.AllPayments(context.Background(), t.disks.seeBooks(), func(_ book.Lane, p payment.Payment) error {
-		open = open || p.State.Unresolved()
+		open = open || p.Open()
 		return nil
 	})
 	return err == nil && !open && t.schemeOwes() == 0
@@ -73,38 +73,40 @@ func (t *town) judge() error {
 	for key, amount := range shop {
 		if b, ok := booked[key]; !ok {
 			t.problem("the shop approved %s/%s, the books did not", key.Batch, key.STAN)
-		} else if b.amount != amount {
-			t.problem("%s/%s: the shop has %d fen, the books %d", key.Batch, key.STAN, amount, b.amount)
+		} else if b.Amount.Minor != amount {
+			t.problem("%s/%s: the shop has %d fen, the books %d", key.Batch, key.STAN, amount, b.Amount.Minor)
 		}
 	}
-	var total int64
-	rrns := map[string]int64{}
+	var total int64 // what customers have paid, refunds taken off
 	for key, b := range booked {
-		total += b.amount
-		rrns[b.rrn] = b.amount
+		switch b.Key.Kind.Rule().Moves {
+		case payment.MovesSale, payment.MovesComplete:
+			total += b.Amount.Minor
+		case payment.MovesSaleBack:
+			total -= b.Amount.Minor
+		}
 		if _, ok := shop[key]; !ok {
-			t.problem("the books hold an approval of %s/%s that the shop never gave", key.Batch, key.STAN)
+			t.problem("the books hold an approved %s of %s/%s that the shop never gave", b.Key.Kind, key.Batch, key.STAN)
 		}
 	}
-	merchant := rep.Balances[pay.CNY][book.MerchantAccount(pay.MerchantID(site.Default().Merchant.ID))]
-	if fees := rep.Balances[pay.CNY][book.FeeAccount]; merchant+fees != total {
-		t.problem("the merchant's account holds %d fen and the fees %d, the approved payments %d", merchant, fees, total)
+	accounts := rep.Balances[pay.CNY]
+	id := pay.MerchantID(site.Default().Merchant.ID)
+	if got := accounts[book.MerchantAccount(id)] + accounts[book.FeeAccount]; got != total {
+		t.problem("the merchant's account and the fees hold %d fen, the approved payments make %d", got, total)
 	}
 	t.rep.Approved = len(shop)
-	return t.customers(rrns, total)
+	return t.customers(booked, total, accounts[book.HoldAccount(id)])
 }
 
-type bookedSale struct {
-	amount int64
-	rrn    string
-}
-
-// booked is every approved payment of the books.
-func (t *town) booked(ctx context.Context) (map[journal.Key]bookedSale, error) {
-	out := map[journal.Key]bookedSale{}
+// booked is every approved payment of the books, by the shop's number.
+func (t *town) booked(ctx context.Context) (map[journal.Key]payment.Payment, error) {
+	out := map[journal.Key]payment.Payment{}
 	err := book.AllPayments(ctx, t.disks.seeBooks(), func(_ book.Lane, p payment.Payment) error {
-		if p.State == payment.Approved {
-			out[journal.Key{Batch: p.Key.Batch, STAN: p.Key.STAN}] = bookedSale{p.Amount.Minor, string(p.RRN)}
+		switch p.State {
+		case payment.Approved, payment.Undone, payment.Used, payment.Forwarding:
+			if p.Key.Kind.Rule().Moves != payment.MovesNothing { // an answered question may be lost
+				out[journal.Key{Batch: p.Key.Batch, STAN: p.Key.STAN}] = p
+			}
 		}
 		return nil
 	})
@@ -127,7 +129,7 @@ func (t *town) shop(ctx context.Context) (map[journal.Key]int64, error) {
 	out := map[journal.Key]int64{}
 	err = j.Each(ctx, func(r journal.Record) error {
 		e, ok := r.(journal.Ended)
-		if !ok || !e.Approved {
+		if !ok || !e.Approved || e.Amount.Minor == 0 {
 			return nil
 		}
 		if _, twice := out[e.Key]; twice {
@@ -139,41 +141,49 @@ func (t *town) shop(ctx context.Context) (map[journal.Key]int64, error) {
 	return out, err
 }
 
-// customers compares the issuer's side: each debit that stands belongs to one
-// approval, none twice, and balances and debits add up to what there was.
-func (t *town) customers(approved map[string]int64, total int64) error {
+// customers compares the issuer's side: what moved a customer's money belongs
+// to one approval of the shop, none twice; balances, moves and holds add up.
+func (t *town) customers(booked map[journal.Key]payment.Payment, total, hold int64) error {
 	env := t.w.Node("auditor")
 	kit := site.Kit{Env: env, Config: site.Default(), Secrets: t.secrets, Cards: t.cards, Wire: site.Bare{Env: env}, Log: slog.New(slog.DiscardHandler)}
 	bank, err := kit.Issuer(t.ledger.Crash())
 	if err != nil {
 		return err
 	}
-	spent := map[string]int64{}
-	var debits int64
+	approved := map[string]payment.Payment{}
+	for _, p := range booked {
+		approved[string(p.RRN)] = p
+	}
+	var moved, held int64
+	of := map[string]int64{}
 	seen := map[string]bool{}
 	for _, e := range bank.Ledger() {
-		if e.Reversed {
+		moved += e.Moved
+		held += e.Held
+		of[e.PAN.Reveal()] += e.Moved
+		if e.Moved == 0 && e.Held == 0 {
 			continue
 		}
-		debits += e.Amount.Minor
-		spent[e.PAN.Reveal()] += e.Amount.Minor
-		amount, ok := approved[e.RRN]
+		p, ok := approved[e.RRN]
 		switch {
 		case !ok:
-			t.problem("a customer was debited %s without an approval (RRN %s, %v)", e.Amount, e.RRN, e.At.Format(time.TimeOnly))
-		case amount != e.Amount.Minor:
-			t.problem("RRN %s: debited %s, approved %d fen", e.RRN, e.Amount, amount)
+			t.problem("a customer's %v of %s stands without an approval (RRN %s, %v)", e.Kind, e.Amount, e.RRN, e.At.Format(time.TimeOnly))
+		case p.Amount != e.Amount:
+			t.problem("RRN %s: %s at the issuer, %s in the books", e.RRN, e.Amount, p.Amount)
 		case seen[e.RRN]:
-			t.problem("a customer was debited twice for RRN %s", e.RRN)
+			t.problem("a customer's account moved twice for RRN %s", e.RRN)
 		}
 		seen[e.RRN] = true
 	}
-	if debits != total {
-		t.problem("customers paid %d fen, the merchant got %d", debits, total)
+	if moved != -total {
+		t.problem("customers paid %d fen, the shop got %d", -moved, total)
+	}
+	if held != hold {
+		t.problem("issuers hold %d fen for pre-authorisations, the books %d", held, hold)
 	}
 	for _, a := range t.cards.Accounts(func(string) string { return pin }) {
-		if b, ok := bank.Balance(a.PAN); ok && b.Minor+spent[a.PAN.Reveal()] != a.Balance {
-			t.problem("account of %s: %d fen left and %d spent do not make %d", a.Profile, b.Minor, spent[a.PAN.Reveal()], a.Balance)
+		if b, ok := bank.Balance(a.PAN); ok && b.Minor-of[a.PAN.Reveal()] != a.Balance {
+			t.problem("account of %s: %d fen left and %d moved do not make %d", a.Profile, b.Minor, of[a.PAN.Reveal()], a.Balance)
 		}
 	}
 	return nil

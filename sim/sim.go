@@ -89,9 +89,10 @@ type town struct {
 	chips  map[string]card.State
 
 	rep     Report
-	left    int  // sales still to try
-	over    bool // no more crashes
-	stopped bool // the clerk has gone home
+	slips   []slip // in the clerk's drawer
+	left    int    // sales still to try
+	over    bool   // no more crashes
+	stopped bool   // the clerk has gone home
 }
 
 // Run runs one seed.

@@ -100,8 +100,12 @@ func (s *System) metrics() *prometheus.Registry {
 		counter("host_late_total", "Answers of a scheme that came after their time.", st.Late.Load)
 		counter("host_commits_total", "Durable writes of the books.", st.Commits.Load)
 		counter("host_commit_operations_total", "Operations in those writes.", st.CommitOps.Load)
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "huika", Name: "host_unresolved", Help: "Payments that somebody still has to finish."},
-			func() float64 { return float64(st.Unresolved.Load()) }))
+		gauge := func(name, help string, f func() float64) {
+			reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "huika", Name: name, Help: help}, f))
+		}
+		gauge("host_unresolved", "Payments that somebody still has to finish.", func() float64 { return float64(st.Unresolved.Load()) })
+		gauge("host_dead_letters", "What schemes keep refusing: a person must look at it.", func() float64 { return float64(len(s.Host.DeadLetters())) })
+		gauge("host_lanes", "Lanes that this host owns.", func() float64 { return float64(s.Host.Lanes()) })
 	}
 	if s.Terminal != nil {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "huika", Name: "terminal_pending_reversals", Help: "Reversals that the terminal still owes."},

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"huika/acquirer/book"
 	"huika/acquirer/book/headfile"
 	"huika/acquirer/host"
+	"huika/acquirer/payment"
 	"huika/card"
 	"huika/card/perso"
 	"huika/nfc"
@@ -413,7 +415,7 @@ func (s *System) somethingOpen(ctx context.Context) (bool, error) {
 	}
 	for lane := range book.Lane(s.Kit.Config.Acquirer.Lanes) {
 		open, err := s.Books.Unresolved(ctx, lane, book.Cursor{})
-		if err != nil || len(open) > 0 {
+		if err != nil || slices.ContainsFunc(open, payment.Payment.Open) {
 			return true, err
 		}
 	}

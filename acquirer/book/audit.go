@@ -86,7 +86,7 @@ func (v *audit) transfer(t Transfer) {
 
 func (v *audit) payment(p payment.Payment) error {
 	v.rep.Payments++
-	if p.State.Unresolved() {
+	if p.Open() {
 		v.rep.Unresolved++
 	}
 	v.complete(p, v.moved[p.Key])

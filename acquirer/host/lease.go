@@ -40,17 +40,14 @@ func (l *lanes) epoch(lane book.Lane) (uint64, bool) {
 	return e, ok
 }
 
-// owned is how many lanes this host has.
-func (l *lanes) owned() int {
-	if l.h.cfg.Owner == "" {
-		return l.h.cfg.Lanes
+// Lanes is how many lanes this host owns now.
+func (h *Host) Lanes() (n int) {
+	for lane := range book.Lane(h.cfg.Lanes) {
+		if _, ours := h.lanes.epoch(lane); ours {
+			n++
+		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.h.env.Now().Before(l.until) {
-		return 0
-	}
-	return len(l.epochs)
+	return n
 }
 
 // lose forgets a lane that the store has given to somebody else.

@@ -69,3 +69,7 @@ type Payment struct {
 
 // PANContext binds a sealed PAN to its payment.
 func PANContext(k Key) string { return "pan/" + k.String() }
+
+// Open reports whether somebody still has to do something about the payment. A
+// settlement that waits for its upload moves nothing and is not counted.
+func (p Payment) Open() bool { return p.State.Unresolved() && !p.Key.Kind.Rule().Local }
