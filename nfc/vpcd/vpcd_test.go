@@ -92,6 +92,7 @@ func TestCardAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		card := nfctest.NewCard(false)
 		reader, leave, gone := newDesk().present(t, card, fault.Steady())
+		synctest.Wait() // until the card has been switched on
 		resets := card.Resets()
 		for range 3 {
 			send(t, reader, []byte{4})
