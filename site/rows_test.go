@@ -80,6 +80,7 @@ var rows = []row{
 	{name: "clone, at the terminal", at: daily, quick: true, overAir: true, card: "unionpay-cloned", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
 	{name: "clone, at the issuer", at: daily, quick: true, overAir: true, card: "unionpay-cloned-online", fen: 100, want: turnsDown("declined_by_issuer", "05", none, "failed")},
 	{name: "CTQ edited 5000.00", at: daily, quick: true, overAir: true, card: debit, sticker: tray.CTQEdited, fen: 500_000, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "CTQ of a phone edited 5000.00", at: daily, card: "unionpay-phone", sticker: tray.CTQEdited, fen: 500_000, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
 	{name: "CTQ edited 88.80", at: daily, card: debit, sticker: tray.CTQEdited, fen: 8880, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
 	{name: "TTQ edited 5000.00", at: daily, quick: true, card: debit, sticker: tray.TTQEdited, fen: 500_000, want: stops(terminal.Declined, "cardholder_not_verified", none, "fdda")},
 	{name: "transit card", at: daily, overAir: true, card: "transit", fen: 100, want: stops(terminal.OtherInterface, "card_not_supported", none, none)},

@@ -104,6 +104,7 @@ const (
 // editCTQ changes the card's answer to the GPO: CDCVM performed (B2b8), and
 // neither PIN nor signature wanted (B1b8, b7), which would be asked for first.
 // CTQ is outside the cryptogram, so the card's own CVR still tells the truth.
+// A device that has verified its holder itself loses the claim: the edit always shows.
 func (r *relay) editCTQ(toCard bool, b []byte) []byte {
 	if toCard {
 		r.inGPO = isGPO(b)
@@ -111,7 +112,7 @@ func (r *relay) editCTQ(toCard bool, b []byte) []byte {
 	}
 	if ctq, ok := tlv.Find(body(b), tag.ResponseFormat2, tag.CTQ); r.inGPO && ok && len(ctq) == 2 {
 		ctq[0] &^= ctq1OnlinePIN | ctq1Signature // the value aliases b
-		ctq[1] |= ctq2CDCVM
+		ctq[1] ^= ctq2CDCVM
 	}
 	return b
 }
