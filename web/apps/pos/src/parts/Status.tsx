@@ -29,7 +29,8 @@ export function Status({ view, link }: { view: View; link: Link }) {
         </span>
       )}
       <span className="shift num">
-        {t("shift")} ¥{view.shift.sum} · {view.shift.count} {t("count")}
+        {t("shift")} ¥{view.shift.sum}
+        <span className="sales"> · {view.shift.count} {t("count")}</span>
       </span>
       <button className="tool" type="button" onClick={() => chooseLanguage(language === "zh" ? "en" : "zh")} lang={language === "zh" ? "en" : "zh-CN"}>
         {t("language")}
