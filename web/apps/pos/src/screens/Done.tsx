@@ -57,7 +57,7 @@ export function Done({ payment, result, reasons, next }: Props) {
       )}
       <dl className="facts num">
         {result.masked_pan && (<><dt>{t("card")}</dt><dd>{result.masked_pan}</dd></>)}
-        {good && cvm && (<><dt>CVM</dt><dd>{t(cvm)}</dd></>)}
+        {good && cvm && (<><dt>{t("verified")}</dt><dd>{t(cvm)}</dd></>)}
         {result.rrn && (<><dt>{t("rrn")}</dt><dd>{result.rrn}</dd></>)}
         {result.auth_code && (<><dt>{t("auth")}</dt><dd>{result.auth_code}</dd></>)}
         {!good && result.response_code && (<><dt>{t("code")}</dt><dd>{result.response_code}</dd></>)}

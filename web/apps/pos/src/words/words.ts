@@ -58,6 +58,7 @@ const all = {
   refused: ["没有做成", "That did not work"],
   card: ["卡号", "Card"],
   rrn: ["参考号", "Reference"],
+  verified: ["验证方式", "Verified by"],
   auth: ["授权码", "Authorisation"],
   code: ["应答码", "Code"],
   pinFree: ["免密免签", "No PIN, no signature"],
