@@ -38,7 +38,7 @@ demo: build ## build and start everything on this machine, and make a first tap
 quick: build ## under a minute: build, and the short tests of the packages that move money
 	$(GO) test -short -vet=off $(critical)
 
-test: build ## every test: all of Go's, the short ones again under the race detector, the web's and the browser's
+test: setup build ## every test: all of Go's, the short ones again under the race detector, the web's and the browser's
 	$(GO) test -vet=off -timeout 20m ./...
 	$(GO) test -vet=off -timeout 20m -race -short ./...
 ifneq ($(web_lock),)
