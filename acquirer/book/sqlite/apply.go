@@ -203,11 +203,12 @@ func (b *batch) load(lane book.Lane, k payment.Key) (stored, error) {
 func (b *batch) put(lane book.Lane, p payment.Payment) error {
 	s := b.rows[p.Key]
 	if s.at == 0 {
-		var dest [1]driver.Value
-		err := b.r.with(int64(lane)).and(values(p)...).query(stInsert, dest[:], func() error {
-			s.at = dest[0].(int64)
-			return nil
-		})
+		var err error
+		if begins(p) {
+			s.at, err = b.r.with(int64(lane)).and(values(p)[:newColumns]...).and(p.Fee, p.FeeRule).insert(stInsertNew)
+		} else {
+			s.at, err = b.r.with(int64(lane)).and(values(p)...).insert(stInsert)
+		}
 		if err != nil {
 			return err
 		}

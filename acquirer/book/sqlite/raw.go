@@ -29,6 +29,7 @@ const (
 	stSetEpoch
 	stFind
 	stInsert
+	stInsertNew
 	stUpdate
 	stHead
 	stTransfer
@@ -43,10 +44,12 @@ var statementText = [statementCount]string{
 	stEpochs:   `SELECT lane, epoch FROM lanes`,
 	stSetEpoch: `INSERT INTO lanes (lane, epoch) VALUES (?,?) ON CONFLICT (lane) DO UPDATE SET epoch=excluded.epoch`,
 	stFind:     `SELECT row, ` + paymentColumns + ` FROM payments WHERE lane=? AND merchant=? AND terminal=? AND batch=? AND stan=? AND kind=?`,
-	stInsert:   `INSERT INTO payments (lane, ` + paymentColumns + `) VALUES (` + marks(columns+1) + `) ON CONFLICT DO NOTHING RETURNING row`,
-	stUpdate:   `UPDATE payments SET state=?, updated_ms=?, response=?, auth_code=?, reversal_reason=?, held=?, taken=?, fee=?, fee_back=?, hold=? WHERE row=?`,
-	stHead:     `SELECT seq, hash FROM transfers WHERE lane=? AND merchant=? ORDER BY seq DESC LIMIT 1`,
-	stTransfer: `INSERT INTO transfers (lane, merchant, seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, hash) VALUES (` + marks(14) + `)`,
+	stInsert:   `INSERT INTO payments (lane, ` + paymentColumns + `) VALUES (` + marks(columns+1) + `) ON CONFLICT DO NOTHING`,
+	// A payment that begins and follows none: what it can't know yet is part of the statement.
+	stInsertNew: `INSERT INTO payments (lane, ` + paymentColumns + `) VALUES (` + marks(newColumns+1) + `,'','','','','',0,0,0,0,?,0,?,0) ON CONFLICT DO NOTHING`,
+	stUpdate:    `UPDATE payments SET state=?, updated_ms=?, response=?, auth_code=?, reversal_reason=?, held=?, taken=?, fee=?, fee_back=?, hold=? WHERE row=?`,
+	stHead:      `SELECT seq, hash FROM transfers WHERE lane=? AND merchant=? ORDER BY seq DESC LIMIT 1`,
+	stTransfer:  `INSERT INTO transfers (lane, merchant, seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, hash) VALUES (` + marks(14) + `)`,
 }
 
 func marks(n int) string {
@@ -107,6 +110,20 @@ func (r *raw) and(values ...driver.Value) *raw {
 func (r *raw) exec(st statement) error {
 	_, err := r.stmts[st].(driver.StmtExecContext).ExecContext(background, r.args)
 	return err
+}
+
+// insert runs an INSERT … ON CONFLICT DO NOTHING and returns where the new row
+// stands, 0 where there was one. (RETURNING would say it as well, and costs a
+// temporary table each time.)
+func (r *raw) insert(st statement) (at int64, err error) {
+	res, err := r.stmts[st].(driver.StmtExecContext).ExecContext(background, r.args)
+	if err != nil {
+		return 0, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return 0, err
+	}
+	return res.LastInsertId()
 }
 
 // query calls f for each row; dest is f's only until it returns.

@@ -14,7 +14,7 @@ import (
 // Unresolved implements book.Store.
 func (s *Store) Unresolved(ctx context.Context, lane book.Lane, after book.Cursor) ([]payment.Payment, error) {
 	a := after.After
-	rows, err := s.read.QueryContext(ctx, `SELECT `+paymentColumns+` FROM payments WHERE lane=? AND state IN (1,4,9)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+paymentColumns+` FROM payments INDEXED BY payments_open WHERE lane=? AND (state=1 OR state=4 OR state=9)
  AND (merchant, terminal, batch, stan, kind) > (?,?,?,?,?) ORDER BY merchant, terminal, batch, stan, kind LIMIT ?`,
 		lane, a.Merchant, a.Terminal, a.Batch, a.STAN, a.Kind, book.UnresolvedPage)
 	if err != nil {

@@ -109,6 +109,16 @@ func (r *reader) bytes() []byte {
 	}
 }
 
+// newColumns is how many of the first paymentColumns stInsertNew takes; fee and
+// fee_rule follow, and the rest is empty.
+const newColumns = 20
+
+// begins reports whether stInsertNew says all that there is to say about a row.
+func begins(p payment.Payment) bool {
+	return p.Response == "" && p.AuthCode == "" && p.ReversalReason == "" && p.Original == (payment.Key{}) &&
+		p.Held == 0 && p.Taken == 0 && p.FeeBack == 0 && p.Hold == 0
+}
+
 // values are the paymentColumns of a row.
 func values(p payment.Payment) []driver.Value {
 	k, o := p.Key, p.Original
@@ -119,7 +129,8 @@ func values(p payment.Payment) []driver.Value {
 	return []driver.Value{
 		string(k.Merchant), string(k.Terminal), k.Batch, int64(k.STAN), int64(k.Kind), string(p.ID), int64(p.State), p.Fingerprint[:],
 		p.Amount.Minor, int64(p.Amount.Currency), sealed, p.MaskedPAN, string(p.RRN), p.Entry, p.CVM, p.Scheme, int64(p.SchemeSTAN), p.SchemeTime,
-		p.Admitted.UnixMilli(), p.Updated.UnixMilli(), p.Response, p.AuthCode, p.ReversalReason,
+		p.Admitted.UnixMilli(), p.Updated.UnixMilli(), // newColumns
+		p.Response, p.AuthCode, p.ReversalReason,
 		string(o.Terminal), o.Batch, int64(o.STAN), int64(o.Kind), p.Held, p.Taken, p.Fee, p.FeeBack, p.FeeRule, p.Hold,
 	}
 }

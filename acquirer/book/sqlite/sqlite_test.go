@@ -94,3 +94,12 @@ func TestTampering(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkPayments(b *testing.B) {
+	s, err := sqlite.Open(context.Background(), filepath.Join(b.TempDir(), "books.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	booktest.Bench(b, s)
+}
