@@ -35,6 +35,13 @@ func (b boundBooks) Apply(ctx context.Context, batches []book.LaneBatch) ([]book
 	return res, err
 }
 
+func (b boundBooks) Post(ctx context.Context, batches []book.LaneMoves) ([]book.LaneResult, error) {
+	b.at(BooksBefore)
+	res, err := b.Store.Post(ctx, batches)
+	b.at(BooksAfter)
+	return res, err
+}
+
 type boundJournal struct {
 	journal.Store
 	at Boundary

@@ -75,7 +75,13 @@ func (v *audit) transfer(t Transfer) {
 	}
 	v.rep.Balances.Move(t.Posting)
 	v.running.Move(t.Posting)
-	v.moved[t.Payment] = append(v.moved[t.Payment], t.Posting)
+	if t.Payment.Kind == 0 {
+		if !soundMove(v.merchant, t.Posting) {
+			v.find("unexpected posting", t.Seq, "a move of no kind that the table has")
+		}
+	} else {
+		v.moved[t.Payment] = append(v.moved[t.Payment], t.Posting)
+	}
 	if want, ok := v.points[t.Seq]; ok {
 		if !v.running.Equal(want) {
 			v.find("checkpoint", t.Seq, "the balances that were written down are not those of the rows before")

@@ -153,6 +153,7 @@ type Store interface {
 	// checkpoint and the rows behind it. Errors: ErrNotApplied, ctx's.
 	Balances(ctx context.Context, lane Lane, merchant pay.MerchantID) (Balances, error)
 	Leases
+	Poster
 	Reader
 	Close() error
 }

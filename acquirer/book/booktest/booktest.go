@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) book.Store, reopen func(t *testin
 	t.Run("advice", func(t *testing.T) { advice(t, open(t)) })
 	t.Run("batch and reference number", func(t *testing.T) { batchTotals(t, open(t)) })
 	t.Run("checkpoints", func(t *testing.T) { checkpoints(t, open(t), reopen) })
+	t.Run("moves", func(t *testing.T) { moves(t, open(t)) })
 	t.Run("leases", func(t *testing.T) { leases(t, open(t)) })
 	t.Run("any order of events keeps the books sound", func(t *testing.T) { anyOrder(t, open) })
 }

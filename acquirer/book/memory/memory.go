@@ -96,14 +96,18 @@ func (s *Store) apply(lane book.Lane, op book.Op) (book.Result, error) {
 		s.lanes[row.Key] = lane
 	}
 	for _, p := range d.Postings {
-		c := s.chains[op.Key.Merchant]
-		if c == nil {
-			c = &chain{lane: lane}
-			s.chains[op.Key.Merchant] = c
-		}
-		c.rows = append(c.rows, book.Chain(lane, op.Key, p, op.At, s.head(op.Key.Merchant)))
+		s.post(lane, op.Key, p, op.At)
 	}
 	return d.Result, nil
+}
+
+func (s *Store) post(lane book.Lane, key payment.Key, p book.Posting, at time.Time) {
+	c := s.chains[key.Merchant]
+	if c == nil {
+		c = &chain{lane: lane}
+		s.chains[key.Merchant] = c
+	}
+	c.rows = append(c.rows, book.Chain(lane, key, p, at, s.head(key.Merchant)))
 }
 
 func (s *Store) head(m pay.MerchantID) book.Head {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
@@ -16,6 +17,11 @@ import (
 // Apply implements book.Store: one transaction for all lanes. The context
 // counts until the transaction begins; from then on it is finished.
 func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.LaneResult, error) {
+	return s.writing(ctx, func(b *batch) ([]book.LaneResult, error) { return b.run(batches) })
+}
+
+// writing has the writer's connection for one transaction.
+func (s *Store) writing(ctx context.Context, f func(*batch) ([]book.LaneResult, error)) ([]book.LaneResult, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -24,7 +30,7 @@ func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.Lan
 	var out []book.LaneResult
 	var failed error // of the books, as opposed to those of database/sql
 	err := s.conn.Raw(func(any) error {
-		out, failed = s.apply(batches)
+		out, failed = s.transact(f)
 		return nil
 	})
 	if err != nil {
@@ -33,7 +39,8 @@ func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.Lan
 	return out, failed
 }
 
-func (s *Store) apply(batches []book.LaneBatch) ([]book.LaneResult, error) {
+// transact runs f in one transaction and learns what it wrote once that is durable.
+func (s *Store) transact(f func(*batch) ([]book.LaneResult, error)) ([]book.LaneResult, error) {
 	r := &s.raw
 	if err := s.refresh(); err != nil {
 		return nil, fmt.Errorf("%w: %w", book.ErrNotApplied, err)
@@ -42,7 +49,10 @@ func (s *Store) apply(batches []book.LaneBatch) ([]book.LaneResult, error) {
 		return nil, fmt.Errorf("%w: %w", book.ErrNotApplied, err)
 	}
 	b := batch{s: s, r: r, rows: map[payment.Key]stored{}, heads: map[pay.MerchantID]book.Head{}}
-	out, err := b.run(batches)
+	out, err := f(&b)
+	if err == nil {
+		err = b.flush()
+	}
 	if err != nil {
 		s.forget()
 		return nil, errors.Join(fmt.Errorf("%w: %w", book.ErrNotApplied, err), r.with().exec(stRollback))
@@ -88,6 +98,9 @@ type batch struct {
 	r     *raw
 	rows  map[payment.Key]stored // that this transaction has seen, as they stand in it
 	heads map[pay.MerchantID]book.Head
+	// rowsOut are transfers that have their place and are not written yet: they
+	// go out together, in one statement for several.
+	rowsOut []book.Transfer
 }
 
 func (b *batch) run(batches []book.LaneBatch) ([]book.LaneResult, error) {
@@ -98,14 +111,10 @@ func (b *batch) run(batches []book.LaneBatch) ([]book.LaneResult, error) {
 	out := make([]book.LaneResult, len(batches))
 	for i, in := range batches {
 		out[i].Lane = in.Lane
-		switch epoch := epochs[in.Lane]; {
-		case in.Epoch < epoch:
-			out[i].Err = book.ErrFenced
+		if out[i].Err, err = b.enter(epochs, in.Lane, in.Epoch); err != nil {
+			return nil, err
+		} else if out[i].Err != nil {
 			continue
-		case in.Epoch > epoch:
-			if err := b.r.with(int64(in.Lane), int64(in.Epoch)).exec(stSetEpoch); err != nil {
-				return nil, err
-			}
 		}
 		out[i].Results = make([]book.Result, 0, len(in.Ops))
 		for _, op := range in.Ops {
@@ -120,6 +129,18 @@ func (b *batch) run(batches []book.LaneBatch) ([]book.LaneResult, error) {
 		}
 	}
 	return out, nil
+}
+
+// enter checks that a lane is the caller's: fenced where it is another host's.
+func (b *batch) enter(epochs map[book.Lane]uint64, lane book.Lane, mine uint64) (fenced, err error) {
+	switch epoch := epochs[lane]; {
+	case mine < epoch:
+		return book.ErrFenced, nil
+	case mine > epoch:
+		epochs[lane] = mine
+		return nil, b.r.with(int64(lane), int64(mine)).exec(stSetEpoch)
+	}
+	return nil, nil
 }
 
 func (b *batch) epochs() (map[book.Lane]uint64, error) {
@@ -172,7 +193,7 @@ func (b *batch) decide(lane book.Lane, op book.Op, fresh bool) (book.Result, boo
 		}
 	}
 	for _, posting := range d.Postings {
-		if err := b.post(lane, op, posting); err != nil {
+		if err := b.post(lane, op.Key, posting, op.At); err != nil {
 			return book.Result{}, false, err
 		}
 	}
@@ -224,8 +245,21 @@ func (b *batch) put(lane book.Lane, p payment.Payment) error {
 	return nil
 }
 
-func (b *batch) post(lane book.Lane, op book.Op, p book.Posting) error {
-	m := op.Key.Merchant
+// post gives a posting its place in its merchant's chain.
+func (b *batch) post(lane book.Lane, key payment.Key, p book.Posting, at time.Time) error {
+	head, err := b.head(lane, key.Merchant)
+	if err != nil {
+		return err
+	}
+	t := book.Chain(lane, key, p, at, head)
+	b.heads[key.Merchant] = book.Head{Seq: t.Seq, Hash: t.Hash}
+	if b.rowsOut = append(b.rowsOut, t); len(b.rowsOut) < transferRows {
+		return nil
+	}
+	return b.flush()
+}
+
+func (b *batch) head(lane book.Lane, m pay.MerchantID) (book.Head, error) {
 	head, ok := b.heads[m]
 	if !ok {
 		if head, ok = b.s.heads[m]; !ok {
@@ -236,12 +270,43 @@ func (b *batch) post(lane book.Lane, op book.Op, p book.Posting) error {
 				return nil
 			})
 			if err != nil {
-				return err
+				return head, err
 			}
 		}
 	}
-	t := book.Chain(lane, op.Key, p, op.At, head)
-	b.heads[m] = book.Head{Seq: t.Seq, Hash: t.Hash}
-	return b.r.with(int64(lane), string(m), int64(t.Seq), string(t.Payment.Terminal), t.Payment.Batch, int64(t.Payment.STAN), int64(t.Payment.Kind),
-		string(t.Debit), string(t.Credit), t.Amount.Minor, int64(t.Amount.Currency), t.What, t.At.UnixMilli(), t.Hash[:]).exec(stTransfer)
+	return head, nil
+}
+
+// flush writes the transfers that wait. A transaction writes payments or moves, never both.
+func (b *batch) flush() error {
+	if len(b.rowsOut) == 0 {
+		return nil
+	}
+	defer func() { b.rowsOut = b.rowsOut[:0] }()
+	one, many := stTransfer, stTransfers
+	if b.rowsOut[0].Payment.Kind == 0 {
+		one, many = stMove, stMoves
+	}
+	if len(b.rowsOut) == transferRows {
+		b.r.with()
+		for i := range b.rowsOut {
+			b.r.transfer(&b.rowsOut[i])
+		}
+		return b.r.exec(many)
+	}
+	for i := range b.rowsOut {
+		if err := b.r.with().transfer(&b.rowsOut[i]).exec(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transfer adds a row's values, as transferValue or moveValue wants them.
+func (r *raw) transfer(t *book.Transfer) *raw {
+	r.and(int64(t.Lane), string(t.Merchant), int64(t.Seq))
+	if p := &t.Payment; p.Kind != 0 {
+		r.and(string(p.Terminal), p.Batch, int64(p.STAN), int64(p.Kind))
+	}
+	return r.and(string(t.Debit), string(t.Credit), t.Amount.Minor, int64(t.Amount.Currency), t.What, t.At.UnixMilli(), t.Hash[:])
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // raw is the writer's connection below database/sql: its prepared statements
@@ -33,6 +34,10 @@ const (
 	stUpdate
 	stHead
 	stTransfer
+	stTransfers
+	stMove
+	stMoves
+	stTransferAt
 	statementCount
 )
 
@@ -46,10 +51,26 @@ var statementText = [statementCount]string{
 	stFind:     `SELECT row, ` + paymentColumns + ` FROM payments WHERE lane=? AND merchant=? AND terminal=? AND batch=? AND stan=? AND kind=?`,
 	stInsert:   `INSERT INTO payments (lane, ` + paymentColumns + `) VALUES (` + marks(columns+1) + `) ON CONFLICT DO NOTHING`,
 	// A payment that begins and follows none: what it can't know yet is part of the statement.
-	stInsertNew: `INSERT INTO payments (lane, ` + paymentColumns + `) VALUES (` + marks(newColumns+1) + `,'','','','','',0,0,0,0,?,0,?,0) ON CONFLICT DO NOTHING`,
-	stUpdate:    `UPDATE payments SET state=?, updated_ms=?, response=?, auth_code=?, reversal_reason=?, held=?, taken=?, fee=?, fee_back=?, hold=? WHERE row=?`,
-	stHead:      `SELECT seq, hash FROM transfers WHERE lane=? AND merchant=? ORDER BY seq DESC LIMIT 1`,
-	stTransfer:  `INSERT INTO transfers (lane, merchant, seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, hash) VALUES (` + marks(14) + `)`,
+	stInsertNew:  `INSERT INTO payments (lane, ` + paymentColumns + `) VALUES (` + marks(newColumns+1) + `,'','','','','',0,0,0,0,?,0,?,0) ON CONFLICT DO NOTHING`,
+	stUpdate:     `UPDATE payments SET state=?, updated_ms=?, response=?, auth_code=?, reversal_reason=?, held=?, taken=?, fee=?, fee_back=?, hold=? WHERE row=?`,
+	stHead:       `SELECT seq, hash FROM transfers WHERE lane=? AND merchant=? ORDER BY seq DESC LIMIT 1`,
+	stTransfer:   insertTransfers(transferValue, 1),
+	stTransfers:  insertTransfers(transferValue, transferRows),
+	stMove:       insertTransfers(moveValue, 1),
+	stMoves:      insertTransfers(moveValue, transferRows),
+	stTransferAt: `SELECT ` + transferColumns + ` FROM transfers WHERE lane=? AND merchant=? AND seq=?`,
+}
+
+const (
+	transferColumns = `merchant, seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, hash`
+	transferRows    = 32                                // of stTransfers and stMoves
+	transferValue   = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?)`   // lane and transferColumns
+	moveValue       = `(?,?,?,'','',0,0,?,?,?,?,?,?,?)` // of a transfer that belongs to no payment
+)
+
+// insertTransfers is an INSERT of so many rows.
+func insertTransfers(value string, rows int) string {
+	return `INSERT INTO transfers (lane, ` + transferColumns + `) VALUES ` + value + strings.Repeat(`,`+value, rows-1)
 }
 
 func marks(n int) string {

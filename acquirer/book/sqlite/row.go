@@ -73,7 +73,7 @@ func (r *reader) next() driver.Value {
 
 func (r *reader) bad(want string, v any) {
 	if r.err == nil {
-		r.err = fmt.Errorf("column %d of payments holds a %T; want %s", r.at, v, want)
+		r.err = fmt.Errorf("column %d holds a %T; want %s", r.at, v, want)
 	}
 }
 
