@@ -20,6 +20,7 @@ import (
 type benchCmd struct {
 	Host        benchHostCmd        `cmd:"" help:"Measure the acquirer's host with real TLS terminals. Example: huika bench host --seconds 20 --terminals 500"`
 	Ledger      benchLedgerCmd      `cmd:"" help:"Measure the ledger alone: durable transfers. Example: huika bench ledger --json"`
+	Books       benchBooksCmd       `cmd:"" help:"Fill the books and tell what a payment costs as they grow. Example: huika bench books --payments 20000000"`
 	HostProcess benchHostProcessCmd `cmd:"" hidden:""`
 
 	Tap benchTapCmd `cmd:"" help:"Measure whole taps through every part. Example: huika bench tap --taps 100 --reader pcsc"`
