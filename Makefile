@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory
 GO ?= go
 # What a long run takes, per fuzz target and in simulation seeds.
 FUZZTIME ?= 3m
-SEEDS ?= 2000
+SEEDS ?= 10000
+PAYMENTS ?= 20000000
 
 web_lock    := $(wildcard web/package-lock.json)
 web_sources := $(shell find web -name node_modules -prune -o -name dist -prune -o -path web/built -prune -o \
@@ -59,8 +60,10 @@ endif
 bench: ## benchmarks of every package
 	$(GO) test -vet=off -run '^$$' -bench . -benchmem ./...
 
-soak: build ## hours: every fuzz target for FUZZTIME (3m), the simulation with SEEDS (2000) seeds, load
+soak: build ## hours: every fuzz target for FUZZTIME (3m), the simulation with SEEDS (10000) seeds, books of PAYMENTS (20 million), load
 	HUIKA_SEEDS=$(SEEDS) HUIKA_SOAK=1 $(GO) test -vet=off -count 1 -timeout 4h ./...
+	bin/huika bench books --payments $(PAYMENTS) --every $$(( $(PAYMENTS) / 20 ))
+	bin/huika bench host --seconds 60
 	scripts/fuzz $(FUZZTIME)
 
 clean: ## remove what was built
