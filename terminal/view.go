@@ -140,9 +140,9 @@ type Result struct {
 	Label        string        `json:"label,omitempty"`
 	STAN         string        `json:"stan,omitempty"`
 	Batch        string        `json:"batch,omitempty"`
-	RRN          string        `json:"rrn,omitempty"`
-	AuthCode     string        `json:"auth_code,omitempty"`
-	ResponseCode string        `json:"response_code,omitempty"`
+	RRN          string        `json:"rrn"`
+	AuthCode     string        `json:"auth_code"`
+	ResponseCode string        `json:"response_code"`
 	Balance      string        `json:"balance,omitempty"`    // decimal, of a balance inquiry
 	MessageID    string        `json:"message_id,omitempty"` // last user-interface message
 	Time         time.Time     `json:"time"`

@@ -73,7 +73,7 @@ export interface ReasonsOutputBody {
 export interface Result {
   aid?: string;
   amount: string;
-  auth_code?: string;
+  auth_code: string;
   balance?: string;
   batch?: string;
   currency: string;
@@ -87,8 +87,8 @@ export interface Result {
   outcome: string;
   payment: string;
   reason?: string;
-  response_code?: string;
-  rrn?: string;
+  response_code: string;
+  rrn: string;
   stan?: string;
   time: string;
   timings_ms: Timings;
