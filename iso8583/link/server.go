@@ -99,6 +99,8 @@ type server struct {
 	next  uint64
 	shut  bool
 	idle  rt.Waiter // woken when tasks falls to 0
+
+	workers *workers
 }
 
 // Serve accepts connections from ln, which it closes in the end, until ctx ends
@@ -123,6 +125,7 @@ func Serve(ctx context.Context, env rt.Env, ln net.Listener, opt ServerOptions) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &server{env: env, opt: opt, ctx: ctx, idle: env.NewWaiter()}
+	s.workers = newWorkers(s)
 	s.task("link stop", func() { // a blocked Accept or Read ends only when its socket closes
 		if err := env.NewWaiter().Wait(ctx); err != nil {
 			_ = ln.Close() // Serve is ending; a second close is harmless
@@ -265,12 +268,6 @@ func (s *server) read(c *Conn) error {
 			}
 		}
 		c.busy.Add(1)
-		s.task("link handler", func() {
-			defer func() {
-				c.busy.Add(-1)
-				c.slots.Wake()
-			}()
-			s.opt.Handle(s.ctx, c, frame)
-		})
+		s.workers.give(c, frame)
 	}
 }

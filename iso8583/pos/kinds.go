@@ -108,12 +108,13 @@ func KindOf(m *iso8583.Message) (Kind, bool) {
 	if err != nil && mti != MTIReversal {
 		return Kind{}, false
 	}
-	for _, k := range Kinds {
-		switch {
-		case k.MTI != mti, k.Processing != "" && k.Processing != m.Get(3):
+	processing := m.Get(3)
+	for i := range Kinds {
+		switch k := &Kinds[i]; {
+		case k.MTI != mti, k.Processing != "" && k.Processing != processing:
 		case k.Type != "" && k.Type != f60.Type, k.Network != NetworkNone && k.Network != f60.Network:
 		default:
-			return k, true
+			return *k, true
 		}
 	}
 	return Kind{}, false
