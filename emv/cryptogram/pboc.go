@@ -1,6 +1,6 @@
 // Package cryptogram derives card and session keys and computes application
-// cryptograms and authorisation response cryptograms. It has the UnionPay/PBOC
-// cryptogram version 01 over triple DES.
+// cryptograms and authorisation response cryptograms: UnionPay/PBOC version 01,
+// Visa's and M/Chip's over triple DES, and those of AES cards.
 //
 // In a tap it stands at the two ends: the software card makes the ARQC, the
 // issuer stand-in checks it and makes the ARPC. Terminals and acquirers never

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -47,16 +48,31 @@ type revocation struct {
 	serial [3]byte
 }
 
-// CAStore is a terminal's CA keys and revocation list. It is filled before use;
-// afterwards any number of tasks may read it.
+// CAStore is a terminal's CA keys (RSA and ECC) and revocation list. Any number
+// of tasks may read it, also while it is filled, or replaced as a whole
+// (Replace: a reload while taps go on).
 type CAStore struct {
+	mu      sync.RWMutex // held for a look into the maps, never longer
 	keys    map[caID]CAKey
+	ec      map[caID]ECCAKey
 	revoked map[revocation]struct{}
 }
 
 // NewCAStore makes an empty store.
 func NewCAStore() *CAStore {
-	return &CAStore{keys: map[caID]CAKey{}, revoked: map[revocation]struct{}{}}
+	return &CAStore{keys: map[caID]CAKey{}, ec: map[caID]ECCAKey{}, revoked: map[revocation]struct{}{}}
+}
+
+// Replace takes over what next holds, at once: a tap sees the old keys or the
+// new ones. next must not be used afterwards.
+func (s *CAStore) Replace(next *CAStore) {
+	next.mu.Lock()
+	keys, ec, revoked := next.keys, next.ec, next.revoked
+	next.keys, next.ec, next.revoked = nil, nil, nil // a write to next would reach us: let it panic
+	next.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys, s.ec, s.revoked = keys, ec, revoked
 }
 
 // Add stores a key whose Checksum is checksum. It refuses (ErrChecksum, ErrKey)
@@ -70,10 +86,12 @@ func (s *CAStore) Add(key CAKey, checksum [sha1.Size]byte) error {
 		return fmt.Errorf("RID %X index %02X: %w", key.RID, key.Index, err)
 	}
 	id := caID{key.RID, key.Index}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if old, ok := s.keys[id]; ok && (!bytes.Equal(old.Modulus, key.Modulus) || !bytes.Equal(old.Exponent, key.Exponent)) {
 		return fmt.Errorf("%w: RID %X index %02X is another key already", ErrKey, key.RID, key.Index)
 	}
-	if len(s.keys) >= MaxCAKeys {
+	if len(s.keys)+len(s.ec) >= MaxCAKeys {
 		return fmt.Errorf("%w: more than %d CA keys", ErrKey, MaxCAKeys)
 	}
 	key.Modulus, key.Exponent = bytes.Clone(key.Modulus), bytes.Clone(key.Exponent)
@@ -83,12 +101,16 @@ func (s *CAStore) Add(key CAKey, checksum [sha1.Size]byte) error {
 
 // Lookup finds the key that 8F names; false where there is none.
 func (s *CAStore) Lookup(rid [5]byte, index byte) (CAKey, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	k, ok := s.keys[caID{rid, index}]
 	return k, ok
 }
 
-// Keys are all keys, ordered by RID and index.
+// Keys are all RSA keys, ordered by RID and index.
 func (s *CAStore) Keys() []CAKey {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	keys := make([]CAKey, 0, len(s.keys))
 	for _, k := range s.keys {
 		keys = append(keys, k)
@@ -104,6 +126,8 @@ func (s *CAStore) Keys() []CAKey {
 
 // Revoke puts an issuer certificate on the revocation list. A full list is an error.
 func (s *CAStore) Revoke(rid [5]byte, index byte, serial [3]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.revoked) >= MaxRevoked {
 		return fmt.Errorf("revocation list: more than %d entries", MaxRevoked)
 	}
@@ -113,6 +137,8 @@ func (s *CAStore) Revoke(rid [5]byte, index byte, serial [3]byte) error {
 
 // Revoked reports whether an issuer certificate is on the revocation list (EMV Book 2, 5.1.2).
 func (s *CAStore) Revoked(rid [5]byte, index byte, serial [3]byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	_, ok := s.revoked[revocation{caID{rid, index}, serial}]
 	return ok
 }
