@@ -39,7 +39,7 @@ var arrows = []arrow{
 	{"emv/apdu", "emv/tlv emv/tag pay"},
 	{"emv/oda", "emv/tlv emv/tag pay"},
 	{"emv/cryptogram", "emv/tlv emv/tag pay"},
-	{"emv/bdh", "emv/tlv emv/tag emv/oda pay"},
+	{"emv/bdh", "emv/tlv emv/tag emv/oda emv/cryptogram pay"},
 	{"emv/*", "emv pay " + data}, // entry and the kernels: none sees another
 
 	{"card", "pay ecny/** " + data},
