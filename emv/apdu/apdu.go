@@ -20,6 +20,8 @@ const MaxData = 255
 const (
 	InsVerify          = 0x20
 	InsChecksum        = 0x2A // COMPUTE CRYPTOGRAPHIC CHECKSUM
+	InsReadData        = 0x32 // kernel 8
+	InsWriteData       = 0x34 // kernel 8
 	InsExternalAuth    = 0x82
 	InsChallenge       = 0x84
 	InsInternalAuth    = 0x88

@@ -80,7 +80,7 @@ func maskTLV(dst, data []byte, omitted *[]tlv.Tag, depth int) ([]byte, bool) {
 
 // shownCommands are the instructions whose data holds nothing of the cardholder.
 var shownCommands = []byte{InsSelect, InsGPO, InsReadRecord, InsGenerateAC, InsGetData, InsGetResponse,
-	InsChecksum, InsExchangeRRD, InsRecoverAC, InsChallenge}
+	InsChecksum, InsExchangeRRD, InsRecoverAC, InsChallenge, InsReadData}
 
 // maskCommand leaves the data of other commands (VERIFY holds a PIN) out.
 func maskCommand(b []byte) (shown []byte, opaque bool) {
@@ -121,5 +121,5 @@ var commandNames = map[byte]string{
 	InsGPO: "GET PROCESSING OPTIONS", InsGenerateAC: "GENERATE AC", InsVerify: "VERIFY", InsGetResponse: "GET RESPONSE",
 	InsExternalAuth: "EXTERNAL AUTHENTICATE", InsInternalAuth: "INTERNAL AUTHENTICATE", InsChallenge: "GET CHALLENGE",
 	InsChecksum: "COMPUTE CRYPTOGRAPHIC CHECKSUM", InsExchangeRRD: "EXCHANGE RELAY RESISTANCE DATA",
-	InsRecoverAC: "RECOVER AC", InsPutData: "PUT DATA",
+	InsRecoverAC: "RECOVER AC", InsPutData: "PUT DATA", InsReadData: "READ DATA", InsWriteData: "WRITE DATA",
 }
