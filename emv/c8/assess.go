@@ -63,7 +63,9 @@ func (t *tap) offlineOnly() bool {
 
 // analyse is terminal action analysis (TAA.1 to TAA.6). Nothing is accepted
 // offline without the card's local authentication, whatever the action codes
-// say: anybody can open a channel and send a TC. (The last is ours.)
+// say: anybody can open a channel and send a TC. The same goes for a card whose
+// CDOL1 local authentication does not cover: who changes it on its way has the
+// terminal send the card another amount than it shows. (Both are ours.)
 func (t *tap) analyse(local bool) cryptogram {
 	for i, b := range t.term.tvr {
 		if b&t.k.TACDenial[i] != 0 {

@@ -118,7 +118,7 @@ func newCard(t testing.TB) *scripted {
 		{sfi: 2, n: 1, signed: true, private: true, objects: tlv.List{
 			{Tag: tag.PAN, Value: unhex(testPAN)}, {Tag: tag.Track2, Value: unhex("5413330089010434D30122010000000000000F")},
 			{Tag: tag.ExpirationDate, Value: unhex("301231")}, {Tag: tag.PSN, Value: unhex("01")}, {Tag: tag.AUC, Value: unhex("FF00")},
-			{Tag: tag.ApplicationCurrency, Value: unhex("0156")},
+			{Tag: tag.ApplicationCurrency, Value: unhex("0156")}, {Tag: tag.ExtendedSDATagList, Value: unhex("8C")},
 		}},
 		{sfi: 3, n: 1, private: false},
 		{sfi: 3, n: 2, private: true},
@@ -175,7 +175,7 @@ func (c *scripted) hash() [32]byte {
 			}
 			list = list[n:]
 			var value []byte
-			for _, l := range []tlv.List{c.fci, c.bf0c, *c.body()} {
+			for _, l := range []tlv.List{c.fci, c.bf0c, c.gpo, *c.body()} {
 				if v, ok := l.Find(g); ok {
 					value = v
 				}

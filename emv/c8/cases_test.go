@@ -199,13 +199,24 @@ var kernelCases = []kernelCase{
 	approved("card certificate in its last minute").with(func(c *scripted) { c.expires = testNow.Truncate(time.Minute) }),
 	declined("certificates of another card number", "40").with(plain, body(tag.PAN, "5412330089010434"), body(tag.Track2, "5412330089010434D30122010000000000000F")).auth(emv.ODAFailed),
 	declined("card certificate over other static data", "40").with(func(c *scripted) { c.badHash = true }).auth(emv.ODAFailed),
-	ends("an object of the extended SDA tag list changed on its way", "EDA MAC failed", "40").with(body(tag.ExtendedSDATagList, "5F2D")).in(func(in *emv.Input) {
+	ends("an object of the extended SDA tag list changed on its way", "EDA MAC failed", "40").with(body(tag.ExtendedSDATagList, "8C5F2D")).in(func(in *emv.Input) {
 		in.FCI = bytes.Replace(in.FCI, []byte("zhen"), []byte("enzh"), 1)
 	}),
 	approved("an object outside the extended SDA tag list changed on its way").in(func(in *emv.Input) { in.FCI = bytes.Replace(in.FCI, []byte("zhen"), []byte("enzh"), 1) }),
-	approved("extended SDA tag list").with(body(tag.ExtendedSDATagList, "9F075F349F24")),
+	approved("extended SDA tag list").with(body(tag.ExtendedSDATagList, "8C9F075F349F24")),
+	online("CDOL1 that local authentication does not cover: no offline approval", emv.CVMNone).of(100).with(without(tag.ExtendedSDATagList)).asks("40"),
+	approved("CDOL1 in a signed record once more").with(without(tag.ExtendedSDATagList), body(tag.CDOL1, usualCDOL)),
+	ends("CDOL1 changed on its way", "EDA MAC failed", "40").with(func(c *scripted) {
+		c.raw = func(ins byte, r []byte) []byte {
+			if ins == apdu.InsGPO { // the amounts change places
+				return bytes.Replace(r, unhex("9F02069F0306"), unhex("9F03069F0206"), 1)
+			}
+			return r
+		}
+	}),
 	ends("extended SDA tag list that can't be read", "parsing error", "40").with(plain, changed(func(l tlv.List) tlv.List {
-		return append(l, tlv.TLV{Tag: tag.ExtendedSDATagList, Value: unhex("9F")})
+		set(&l, tag.ExtendedSDATagList, "9F")
+		return l
 	}, 0)),
 	approved("signed record in a file above 10").with(func(c *scripted) { c.records[0].sfi = 11 }),
 	approved("signed record in clear").with(plain),
@@ -223,8 +234,8 @@ var kernelCases = []kernelCase{
 	ends("card key data too short", "parsing error", "").with(func(c *scripted) { c.keyData = func(b []byte) []byte { return b[:63] } }),
 	ends("card key data of P-521", "decryption failed", "").with(func(c *scripted) { c.keyData = func(b []byte) []byte { return make([]byte, 132) } }),
 	ends("card key data of no point", "decryption failed", "").with(func(c *scripted) {
-		c.keyData = func(b []byte) []byte {
-			for b = make([]byte, 64); ; b[31]++ {
+		c.keyData = func([]byte) []byte {
+			for b := make([]byte, 64); ; b[31]++ {
 				if _, err := oda.NewECPublicKey(b[:32]); err != nil {
 					return b
 				}
@@ -277,7 +288,7 @@ var kernelCases = []kernelCase{
 	}),
 	ends("CDOL1 missing", "card data missing", "").with(noCDOL),
 	ends("CDOL1 in a record is too late", "card data missing", "").with(noCDOL, body(tag.CDOL1, usualCDOL)),
-	approved("CDOL1 in a record once more").with(body(tag.CDOL1, usualCDOL)),
+	approved("CDOL1 in a record once more, and in the extended list").with(body(tag.CDOL1, usualCDOL)),
 	ends("another CDOL1 in a record", "parsing error", "").with(body(tag.CDOL1, "9F0206")),
 	approved("the terminal's default CDOL1").with(noCDOL).terminal(func(c *Config) { c.CDOL1 = unhex(usualCDOL) }),
 	ends("AFL of five bytes", "parsing error", "").with(afl("1001010118")),

@@ -62,6 +62,7 @@ func (t *tap) listExtended() string {
 			return "the extended SDA tag list can't be read"
 		}
 		list = list[n:]
+		t.cdolOwned = t.cdolOwned || g == tag.CDOL1
 		t.extended = tlv.Append(t.extended, g, t.card.value(g))
 	}
 	return ""
@@ -178,7 +179,7 @@ func (t *tap) judge() *result {
 		}
 	}
 	t.verifyCardholder()
-	t.decision = t.analyse(t.oda == emv.ODALocal)
+	t.decision = t.analyse(t.oda == emv.ODALocal && t.cdolOwned)
 	return nil
 }
 

@@ -38,6 +38,7 @@ type tap struct {
 	static    []byte // records for local authentication
 	staticBad bool
 	extended  []byte // what the extended SDA tag list names, TLV
+	cdolOwned bool   // CDOL1 is covered by local authentication, or the terminal's own
 
 	pdolData, cdolData []byte
 	decision           cryptogram
@@ -175,6 +176,7 @@ func (t *tap) options() *result {
 		return t.invalid(cardDataMissing, "gpo", "82, 94, 9F8103 or CDOL1 is missing") // 20.18
 	}
 	t.aip = [2]byte(aip)
+	t.cdolOwned = len(t.card.value(tag.CDOL1)) == 0
 	if t.channel, t.blinded, err = t.key.Open(keyData); err != nil {
 		return t.invalid(decryptionFailed, "gpo", "the card key data are no point of the curve") // 22.51
 	}

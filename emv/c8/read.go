@@ -75,6 +75,9 @@ func (t *tap) sign(sfi byte, body []byte) {
 	} else {
 		t.static = append(t.static, body...)
 	}
+	if _, there := tlv.Find(body, tag.CDOL1); there {
+		t.cdolOwned = true
+	}
 	t.staticBad = t.staticBad || len(t.static) > MaxStaticData
 }
 
