@@ -269,3 +269,62 @@ func TestRelayMonotonic(t *testing.T) {
 		}
 	})
 }
+
+// A card that does the channel's work right, but says whatever it likes under it: AIP, cryptogram
+// type, decision about its holder, TVR, restart indicator, certificates or none.
+func TestAnyCard(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		card := newCard(t)
+		one := func(name string, values ...string) string { return rapid.SampledFrom(values).Draw(r, name) }
+		card.aip = one("aip", "010A", "0108", "010C", "0102", "000A", "FFFF", "0000", "010B")
+		if rapid.Bool().Draw(r, "clone") {
+			clone(card)
+		}
+		card.cid = int(rapid.Byte().Draw(r, "cid"))
+		decides(upper([]byte{rapid.SampledFrom([]byte{0, 1, 2, 3, 0x0F, 0xFF, 9}).Draw(r, "decision")}))(card)
+		for g, n := range map[tlv.Tag]int{tag.CardTVR: 5, tag.RestartIndicator: 2, tag.IADMACOffset: 1} {
+			if rapid.Bool().Draw(r, g.String()) {
+				inAC(g, upper(rapid.SliceOfN(rapid.Byte(), n, n).Draw(r, "value")))(card)
+			}
+		}
+		relays := []int64{way + 150, way + 900, way + 150}
+		for i := range relays {
+			relays[i] = rapid.Int64Range(0, 1000).Draw(r, "took")
+		}
+		aip := card.aip
+		relay(100, 200, 24, relays...)(card)
+		card.aip = aip
+		card.personalise()
+		cfg := usualConfig(t, card)
+		withRelay(&cfg)
+		if rapid.Bool().Draw(r, "no action codes") {
+			askNobody(&cfg)
+		}
+		cfg.StrictCDCVM = rapid.Bool().Draw(r, "strict")
+		in := usualInput(card, rapid.SampledFrom([]int64{0, 1, floorLimit, floorLimit + 1, cvmLimit, cvmLimit + 1, 1 << 40}).Draw(r, "amount"))
+		in.Terminal.Type = rapid.SampledFrom([]byte{0x22, 0x21, 0x23, 0x26}).Draw(r, "terminal type")
+		o, err := (&Kernel{Config: cfg}).Process(context.Background(), in, card)
+		if err != nil {
+			r.Fatal(err)
+		}
+		tvr, _ := tlv.Find(o.DataRecord, tag.TVR)
+		needed := in.Transaction.Amount.Minor > cvmLimit
+		switch {
+		case o.Kind == emv.Approved && (card.cid&0xC0 != int(tc) || card.rcp != int(tc) || o.ODA != emv.ODALocal || unhex(card.aip)[1]&aip2Offline == 0):
+			r.Fatalf("approved: %+v", o)
+		case o.Kind == emv.OnlineRequest && (card.cid&0xC0 == 0 || card.cid&0xC0 == 0xC0 || in.Terminal.Type&0x0F == 3 || in.Terminal.Type&0x0F == 6):
+			r.Fatalf("online: %+v", o)
+		case o.CVM == emv.CVMConfirmed && cfg.StrictCDCVM && o.ODA != emv.ODALocal:
+			r.Fatalf("CDCVM was believed without authentication: %+v", o)
+		case needed && o.CVM == emv.CVMNone && o.DataRecord != nil:
+			r.Fatalf("no CVM above the limit: %+v", o)
+		case needed && o.CVM == emv.CVMNotGiven && tvr != nil && tvr[2]&tvr3CVMFailed == 0:
+			r.Fatalf("no CVM above the limit, and the TVR does not say so: %X", tvr)
+		}
+		for i, b := range tvr {
+			if (o.Kind == emv.Approved || o.Kind == emv.OnlineRequest) && b&cfg.TACDenial[i] != 0 {
+				r.Fatalf("denied by action code, and still %v: TVR %X", o.Kind, tvr)
+			}
+		}
+	})
+}
