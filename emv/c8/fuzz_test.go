@@ -226,7 +226,7 @@ func (m *middle) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 
 // A man in the middle reads and re-enciphers everything, and makes codes that the terminal
 // takes; that the channel's key is not the card's gives him away.
-func TestManInTheMiddle(t *testing.T) {
+func TestEndsOfTheChannel(t *testing.T) {
 	for _, actionCodes := range []bool{true, false} {
 		card := newCard(t)
 		card.personalise()

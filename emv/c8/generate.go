@@ -46,6 +46,9 @@ func (t *tap) generate() *result {
 			return t.invalid(cardDataMissing, "generate ac", g.String()+" is missing") // 26.15
 		}
 	}
+	if v := t.card.value(tag.Track2); len(v) > 0 && !sameCard(t.card.value(tag.PAN), v) {
+		return t.invalid(cardDataError, "generate ac", "5A and 57 are of different card numbers")
+	}
 	if why := t.listExtended(); why != "" {
 		return t.invalid(parsingError, "generate ac", why)
 	}

@@ -135,9 +135,6 @@ const (
 
 // decide is the outcome (2930.1 to 2930.41).
 func (t *tap) decide() *result {
-	if v := t.card.value(tag.Track2); len(v) > 0 && !sameCard(t.card.value(tag.PAN), v) {
-		return t.invalid(cardDataError, "decide", "5A and 57 are of different card numbers")
-	}
 	restart := t.card.value(tag.RestartIndicator)
 	failed := t.term.tvr[0] & tvr1LocalFailed
 	if t.k.Kernel&ReportLocalFailure == 0 {

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -96,17 +97,12 @@ func TestAESDerivations(t *testing.T) {
 		b.Encrypt(out, in)
 		return out
 	}
-	for _, c := range []struct{ pan, psn, y string }{
-		{"5413339012345674", "01", "00000000000000541333901234567401"}, {"5413330089010434", "00", "00000000000000541333008901043400"},
-		{"6228000100001117", "99", "00000000000000622800010000111799"}, {"6299990135702468914", "01", "00000000000629999013570246891401"},
+	for _, c := range []struct{ body, psn string }{
+		{"541333901234567", "01"}, {"541333008901043", "00"}, {"622800010000111", "99"}, {"629999013570246891", "01"}, {"123456789012", "07"},
 	} {
-		pan, err := pay.ParsePAN(c.pan)
-		if err != nil {
-			pan = mchipPAN(t, c.pan[:len(c.pan)-1]+string(pay.LuhnDigit(c.pan[:len(c.pan)-1])))
-			digits := pan.Reveal() + c.psn
-			c.y = fmt.Sprintf("%032s", digits)
-		}
-		y := mchipHex(t, c.y)
+		pan := mchipPAN(t, c.body+string(pay.LuhnDigit(c.body)))
+		digits := pan.Reveal() + c.psn
+		y := mchipHex(t, strings.Repeat("0", 32-len(digits))+digits)
 		k128, err := AES16.CardKey(pay.NewSecret(bytes.Clone(imk[:16])), pan, c.psn)
 		if err != nil || !bytes.Equal(k128.Reveal(), block(imk[:16], y)) {
 			t.Errorf("%s: card key of 128 bits: %v", c.psn, err)
