@@ -139,6 +139,8 @@ func TestMaskedFailsClosed(t *testing.T) {
 		"one byte":        {Command: apdu.ReadRecord(1, 1), Response: []byte{0x62}},
 		"too long":        {Command: apdu.ReadRecord(1, 1), Response: bytes.Repeat(pan, 40)},
 		"VERIFY":          {Command: append([]byte{0, 0x20, 0, 0x80, 8}, pan...), Response: []byte{0x90, 0}},
+		"WRITE DATA":      {Command: append([]byte{0x84, 0x34, 0, 0, 8}, pan...), Response: append(bytes.Clone(pan), 0x90, 0)},
+		"READ DATA":       {Command: unhex(t, "84320000039F811100"), Response: append(bytes.Clone(pan), 0x90, 0)},
 		"short command":   {Command: []byte{0x00}, Response: []byte{0x90, 0}},
 	} {
 		v := e.Masked()
@@ -159,6 +161,8 @@ func TestName(t *testing.T) {
 		"GET DATA 9F36":              {0x80, 0xCA, 0x9F, 0x36, 0},
 		"command 80 FE":              {0x80, 0xFE, 0, 0},
 		"malformed command":          {0x80},
+		"READ DATA":                  unhex(t, "84320000039F811100"),
+		"WRITE DATA":                 {0x84, 0x34, 0, 0},
 		"READ RECORD SFI 2 record 3": apdu.ReadRecord(2, 3),
 	} {
 		if got := apdu.Name(b); got != want {
