@@ -14,6 +14,7 @@ import (
 	"huika/acquirer/host"
 	"huika/acquirer/payment"
 	"huika/iso8583"
+	"huika/iso8583/cup"
 	"huika/iso8583/pos"
 	"huika/pay"
 )
@@ -292,7 +293,7 @@ func (t *terminal) rest(d time.Duration) { _ = t.env.Sleep(context.Background(),
 func TestAlternateRoute(t *testing.T) {
 	s := newStage(t)
 	dead := func(context.Context) (net.Conn, error) { return nil, errors.New("nobody is there") }
-	s.more = []host.SchemeConfig{{Name: "netsunion", ZPK: secret(2), MACKey: secret(3), Dial: dead}}
+	s.more = []host.SchemeConfig{{Name: "netsunion", Dialect: cup.Dialect, ZPK: pinKey, MACKey: secret(3), Dial: dead}}
 	routes := []string{"netsunion", "unionpay"}
 	s.cards = func(p pay.PAN) (bin.Range, bool) {
 		return bin.Range{Routes: routes}, strings.HasPrefix(p.Reveal(), "62")

@@ -10,6 +10,7 @@ import (
 	"huika/iso8583"
 	"huika/iso8583/link"
 	"huika/iso8583/pos"
+	"huika/iso8583/scheme"
 	"huika/keys"
 	"huika/pay"
 )
@@ -49,11 +50,11 @@ type answer struct {
 	code    string
 	rrn     string
 	auth    string
-	issuer  []byte // F55 of the answer: never stored
-	balance string // F54 of a balance inquiry: never stored
-	totals  string // F48 of a settlement
-	silent  bool   // no reply: the terminal has given up, its reversal rules
-	open    bool   // the resolver goes on; it passes over what is in flight, so it is woken after the landing
+	issuer  []byte    // F55 of the answer: never stored
+	balance string    // F54 of a balance inquiry: never stored
+	totals  string    // F48 of a settlement
+	silent  bool      // no reply: the terminal has given up, its reversal rules
+	open    *resolver // goes on with it; it passes over what is in flight, so it is woken after the landing
 }
 
 // messages are those of the hot path, used again: a message is large, and lives
@@ -69,6 +70,28 @@ func takeMessage() *iso8583.Message {
 func giveMessage(m *iso8583.Message) {
 	m.Reset()
 	messages.Put(m)
+}
+
+// questions are what is said with schemes, used again like messages.
+var questions = sync.Pool{New: func() any { return new(scheme.Message) }}
+
+func takeQuestion() *scheme.Message {
+	m, _ := questions.Get().(*scheme.Message) // the pool holds nothing else
+	return m
+}
+
+// giveQuestion wipes a message, its byte slices too, and puts it back.
+func giveQuestion(m *scheme.Message) {
+	m.Wipe()
+	questions.Put(m)
+}
+
+// cardData is what a request carries of the card for one question to a scheme:
+// slices of the terminal's message, which is never kept.
+type cardData struct {
+	expiry, sequence string
+	track2, icc      []byte
+	pin              *blindPIN
 }
 
 // receive takes one frame from a terminal, in a task of its own.

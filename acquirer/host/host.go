@@ -23,6 +23,7 @@ import (
 	"huika/acquirer/bin"
 	"huika/acquirer/book"
 	"huika/iso8583/link"
+	"huika/iso8583/scheme"
 	"huika/keys"
 	"huika/pay"
 	"huika/rt"
@@ -33,6 +34,9 @@ type Terminal struct {
 	ID       pay.TerminalID
 	Merchant pay.MerchantID
 	TMK      pay.Secret // AES-128 terminal master key; wraps the working keys
+	// What schemes are told of the shop: merchant category (F18), name and place (F43). May be absent.
+	MCC   string
+	Place scheme.Place
 }
 
 // Identity is who a connection's certificate says it is.
@@ -126,7 +130,7 @@ func (c *Config) defaults() {
 type Host struct {
 	env       rt.Env
 	cfg       Config
-	schemes   []*scheme
+	schemes   []*cardScheme
 	commit    *committer
 	lanes     lanes
 	resolvers resolvers
@@ -169,7 +173,10 @@ func New(env rt.Env, cfg Config) (*Host, error) {
 	h.flight.env, h.lanes.h = env, h
 	h.commit = newCommitter(h)
 	for _, sc := range cfg.Schemes {
-		s, err := newScheme(h, sc)
+		if h.schemeNamed(sc.Name) != nil {
+			return nil, fmt.Errorf("host: scheme %s stands twice in the configuration", sc.Name)
+		}
+		s, err := newCardScheme(h, sc)
 		if err != nil {
 			return nil, err
 		}
@@ -191,12 +198,12 @@ func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 		h.lanes.keep(ctx)
 		leased.Set(struct{}{})
 	})
+	links, cut := context.WithCancel(context.WithoutCancel(ctx)) // they outlive ctx by a sign-off
+	defer cut()
 	for _, s := range h.schemes {
-		h.env.Go("host scheme "+s.cfg.Name, func() {
-			if err := s.client.Run(ctx); ctx.Err() == nil {
-				h.cfg.Log.Error("scheme link ended", "scheme", s.cfg.Name, "err", err)
-			}
-		})
+		for _, l := range s.lines {
+			h.env.Go("host scheme "+l.name, func() { l.run(links) })
+		}
 	}
 	for _, r := range h.resolvers {
 		h.env.Go("host resolver "+r.name(), func() { r.run(ctx) })
@@ -205,20 +212,81 @@ func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 		MaxConns: h.cfg.Limits.Connections, IdleTimeout: h.cfg.Timeouts.Idle, Handle: h.receive,
 	})
 	cancel()
-	if _, werr := leased.Get(context.WithoutCancel(ctx)); err == nil { // the lanes are given back by then
+	h.signOff(links)
+	if _, werr := leased.Get(links); err == nil { // the lanes are given back by then
 		err = werr
 	}
 	return err
 }
 
-// Up reports whether every scheme link is signed on.
+// signOff says goodbye on every link at once.
+func (h *Host) signOff(ctx context.Context) {
+	var said []*rt.Future[struct{}]
+	for _, s := range h.schemes {
+		for _, l := range s.lines {
+			done := rt.NewFuture[struct{}](h.env)
+			said = append(said, done)
+			h.env.Go("host sign-off "+l.name, func() {
+				defer done.Set(struct{}{})
+				l.signOff(ctx)
+			})
+		}
+	}
+	for _, done := range said {
+		_, _ = done.Get(ctx) // each ends by itself, in signOffWait at the latest
+	}
+}
+
+// Up reports whether every scheme has a link that is signed on.
 func (h *Host) Up() bool {
 	for _, s := range h.schemes {
-		if !s.client.Up() {
+		if !s.up() {
 			return false
 		}
 	}
 	return true
+}
+
+// Link is one link to a scheme, for screens and metrics.
+type Link struct {
+	Scheme string
+	Name   string // the scheme's, with a number from the second link on
+	Up     bool
+	Calls  int // under way
+}
+
+// Links are all of them, in the order of the configuration.
+func (h *Host) Links() []Link {
+	var out []Link
+	for _, s := range h.schemes {
+		for _, l := range s.lines {
+			one := Link{Scheme: s.cfg.Name, Name: l.name}
+			if o := l.ready(); o != nil {
+				one.Up, one.Calls = true, o.mux.InFlight()
+			}
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// ErrNoLink says that a scheme is not configured, or that no link to it is up.
+var ErrNoLink = errors.New("no link to that scheme is up")
+
+// ChangeKeys exchanges the working keys on every link to a scheme that is up.
+// Errors: ErrNoLink, the link's.
+func (h *Host) ChangeKeys(ctx context.Context, name string) error {
+	s := h.schemeNamed(name)
+	if s == nil || !s.up() {
+		return fmt.Errorf("%w: %s", ErrNoLink, name)
+	}
+	var errs []error
+	for _, l := range s.lines {
+		if o := l.ready(); o != nil {
+			errs = append(errs, o.change(ctx))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // firstSTAN begins somewhere in the range, so that two lives of a host in the
@@ -229,6 +297,13 @@ func firstSTAN(env rt.Env) (pay.STAN, error) {
 		return 0, fmt.Errorf("host: %w", err)
 	}
 	return pay.STAN(n.Uint64()), nil
+}
+
+// sessionOf is a terminal's session, or nil.
+func (h *Host) sessionOf(t pay.TerminalID) *session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.terminals[t]
 }
 
 func (h *Host) nextSTAN() pay.STAN {

@@ -34,6 +34,9 @@ const (
 	pan      = "6228480000000000001"
 )
 
+// pinKey is the zone PIN key of every scheme here.
+var pinKey = pay.NewSecret([]byte("0123456789ABCDEF"))
+
 func secret(b byte) pay.Secret { return pay.NewSecret(bytes.Repeat([]byte{b, b ^ 0x5A}, 8)) }
 
 // stage is a host between a terminal and a scheme that the test plays, in one simulated world.
@@ -153,7 +156,7 @@ func (s *stage) hostAt(node, addr, owner string) *host.Host {
 	}
 	h, err := host.New(env, host.Config{
 		Store: heldStore{s.store, s}, Heads: s, Terminals: []host.Terminal{{ID: tid, Merchant: merchant, TMK: secret(1)}},
-		Schemes: append([]host.SchemeConfig{{Name: "unionpay", Prefixes: []string{"62"}, ZPK: secret(2), MACKey: secret(3),
+		Schemes: append([]host.SchemeConfig{{Name: "unionpay", Prefixes: []string{"62"}, Dialect: cup.Dialect, ZPK: pinKey, MACKey: secret(3),
 			Dial: func(ctx context.Context) (net.Conn, error) { return env.Dial(ctx, cupAddr) }}}, s.more...),
 		Cards: s.cards, Owner: owner, LeaseTTL: 6 * time.Second,
 		AcquirerID: "48160000", Sealer: seal, FingerprintKey: secret(4), Limits: s.limits, Fee: s.fee,

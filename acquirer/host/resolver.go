@@ -16,7 +16,7 @@ import (
 // dead one never slows another.
 type resolver struct {
 	h       *Host
-	s       *scheme // nil: what names no configured scheme
+	s       *cardScheme // nil: what names no configured scheme
 	wake    rt.Waiter
 	letters letters
 	open    int // at the last look
@@ -30,10 +30,22 @@ func (rs resolvers) wake() {
 	}
 }
 
+// of is the resolver of a scheme; nil: of none.
+func (rs resolvers) of(s *cardScheme) *resolver {
+	for _, r := range rs {
+		if r.s == s {
+			return r
+		}
+	}
+	return nil
+}
+
 // FastTries is how often a reversal is tried before the pauses grow.
 const FastTries = 3
 
-func newResolver(h *Host, s *scheme) *resolver { return &resolver{h: h, s: s, wake: h.env.NewWaiter()} }
+func newResolver(h *Host, s *cardScheme) *resolver {
+	return &resolver{h: h, s: s, wake: h.env.NewWaiter()}
+}
 
 func (r *resolver) name() string {
 	if r.s == nil {
@@ -73,9 +85,15 @@ func (r *resolver) run(ctx context.Context) {
 	}
 }
 
-// rest waits for the pause or for new work, whichever comes first.
+// rest waits for the pause or for new work, whichever comes first; but the first
+// pause in any case: work that comes while a scheme is down must not make every
+// sweep follow the last, as that would be felt by the others.
 func (r *resolver) rest(ctx context.Context, pause time.Duration) {
-	ctx, cancel := r.h.env.WithTimeout(ctx, pause)
+	first := r.h.cfg.Timeouts.RetryPause
+	if r.h.env.Sleep(ctx, first) != nil || pause <= first {
+		return
+	}
+	ctx, cancel := r.h.env.WithTimeout(ctx, pause-first)
 	defer cancel()
 	_ = r.wake.Wait(ctx) // either end of the wait leads to the next sweep
 }

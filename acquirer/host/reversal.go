@@ -68,7 +68,7 @@ func (h *Host) reverseOnce(ctx context.Context, key payment.Key, reason string, 
 	case res.Status == book.Applied:
 		h.Stats.Reversals.Add(1)
 		log.Info("terminal reverses", "reason", reason)
-		h.resolvers.wake()
+		h.resolvers.of(h.schemeNamed(res.Payment.Scheme)).wake.Wake()
 	}
 	// Declined (Stale) has nothing to give back; a duplicate is answered like the first.
 	return answer{code: "00", rrn: string(res.Payment.RRN)}, false

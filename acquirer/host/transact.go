@@ -9,7 +9,7 @@ import (
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
 	"huika/iso8583"
-	"huika/keys"
+	"huika/iso8583/scheme"
 	"huika/pay"
 )
 
@@ -30,8 +30,8 @@ func (h *Host) transact(ctx context.Context, s *session, w *workingKeys, m *iso8
 	}
 	a := h.work(ctx, w, m, req, print)
 	h.flight.land(req.key, entry, a)
-	if a.open {
-		h.resolvers.wake()
+	if a.open != nil {
+		a.open.wake.Wake()
 	}
 	return a
 }
@@ -54,28 +54,23 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 	if sc == nil {
 		return answer{code: "14"}
 	}
-	var pin []byte
+	card := cardData{expiry: m.Get(14), sequence: m.Get(23), track2: m.Bytes(35), icc: m.Bytes(55)}
 	if req.pin {
-		block, err := keys.TranslatePIN(m.Bytes(52), w.pin, sc.cfg.ZPK)
-		if err != nil {
-			return answer{code: "30"}
-		}
-		pin = block[:]
-		defer clear(pin)
+		card.pin = &blindPIN{m.Bytes(52), w.pin} // it goes under the scheme's key when the link is chosen
 	}
 	p, a, ok := h.admit(ctx, sc, m, req, print)
 	if !ok {
 		return a
 	}
+	owes := h.resolvers.of(sc)
 	if req.rule.Advice { // it holds already; the resolver tells the scheme
-		return answer{code: "00", rrn: string(p.RRN), auth: p.AuthCode, open: true}
+		return answer{code: "00", rrn: string(p.RRN), auth: p.AuthCode, open: owes}
 	}
 	log := paymentLog{h.cfg.Log, p}
 	log.say(slog.LevelInfo, "admitted", "kind", p.Key.Kind.String(), "amount", p.Amount.String(), "card", p.MaskedPAN, "scheme", p.Scheme, "cvm", p.CVM)
-	reply, err := sc.ask(ctx, p, req, m, pin)
-	if reply != nil {
-		defer giveMessage(reply)
-	}
+	reply := takeQuestion()
+	defer giveQuestion(reply)
+	err := sc.ask(ctx, p, req, &card, reply)
 	op := h.settlement(p, reply, err)
 	res, cerr := h.commit.must(ctx, op)
 	if cerr != nil {
@@ -84,14 +79,18 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 	}
 	if res.Status == book.Stale {
 		log.say(slog.LevelWarn, "answer came after the payment was given up", "state", res.Payment.State.String())
-		return answer{silent: true, open: true}
+		return answer{silent: true, open: owes}
 	}
-	return h.ended(paymentLog{h.cfg.Log, res.Payment}, op, reply, err)
+	a = h.ended(paymentLog{h.cfg.Log, res.Payment}, op, reply, err)
+	if op.Event == payment.Reverse {
+		a.open = owes
+	}
+	return a
 }
 
 // admit writes the payment down before any scheme hears of it. ok is false
 // where the answer is known already.
-func (h *Host) admit(ctx context.Context, sc *scheme, m *iso8583.Message, req request, print payment.Fingerprint) (payment.Payment, answer, bool) {
+func (h *Host) admit(ctx context.Context, sc *cardScheme, m *iso8583.Message, req request, print payment.Fingerprint) (payment.Payment, answer, bool) {
 	now := h.now()
 	box, err := h.cfg.Sealer.Seal([]byte(req.pan.Reveal()), payment.PANContext(req.key))
 	if err != nil {
@@ -147,22 +146,22 @@ func stored(p payment.Payment) answer {
 }
 
 // settlement is the operation that ends a payment, by what the scheme said.
-func (h *Host) settlement(p payment.Payment, reply *iso8583.Message, err error) book.Op {
+func (h *Host) settlement(p payment.Payment, reply *scheme.Message, err error) book.Op {
 	op := book.Op{Key: p.Key, At: h.now()}
 	switch {
 	case errors.Is(err, errNotAsked), err != nil && !p.Key.Kind.Rule().Reversible: // a question may go unanswered
 		op.Event, op.Response = payment.DropUnrouted, "91"
 	case err != nil:
 		op.Event, op.Response, op.ReversalReason = payment.Reverse, "91", "98"
-	case reply.Get(39) == "00":
-		op.Event, op.Response, op.AuthCode = payment.Approve, "00", reply.Get(38)
+	case reply.Code == approved:
+		op.Event, op.Response, op.AuthCode = payment.Approve, approved, reply.AuthCode
 	default:
-		op.Event, op.Response = payment.Decline, reply.Get(39)
+		op.Event, op.Response = payment.Decline, reply.Code
 	}
 	return op
 }
 
-func (h *Host) ended(log paymentLog, op book.Op, reply *iso8583.Message, err error) answer {
+func (h *Host) ended(log paymentLog, op book.Op, reply *scheme.Message, err error) answer {
 	a := answer{code: op.Response, rrn: string(log.p.RRN), auth: log.p.AuthCode}
 	switch op.Event {
 	case payment.Approve:
@@ -170,15 +169,14 @@ func (h *Host) ended(log paymentLog, op book.Op, reply *iso8583.Message, err err
 		log.say(slog.LevelInfo, "approved", "response", op.Response)
 	case payment.Reverse:
 		h.Stats.Reversals.Add(1)
-		a.open = true
 		log.say(slog.LevelWarn, "no answer from the scheme: reversing", "err", err)
 	default:
 		h.Stats.Declined.Add(1)
 		log.say(slog.LevelInfo, "declined", "response", op.Response, "err", err)
 	}
-	if reply != nil {
-		a.issuer = append([]byte(nil), reply.Bytes(55)...)
-		a.balance = reply.Get(54)
+	if err == nil {
+		a.issuer = append([]byte(nil), reply.ICC...)
+		a.balance = reply.Balances
 	}
 	return a
 }

@@ -8,6 +8,20 @@ import "huika/iso8583/scheme"
 // A working key stands in F48 after "NK", in our reading.
 var Dialect scheme.Dialect = dialect
 
+// RowOf is how this dialect writes a transaction; the zero Row where it is none.
+func RowOf(t scheme.Transaction) scheme.Row {
+	if r := dialect.Rows.Of(t); r != nil {
+		return *r
+	}
+	return scheme.Row{}
+}
+
+// TransactionOf is the first transaction of that message type and processing
+// code, or 0. Which one of several does not matter to a reversal.
+func TransactionOf(mti, processing string) scheme.Transaction {
+	return dialect.Rows.Find(mti, processing, "")
+}
+
 var dialect = &scheme.Dialect87{
 	Title: "cup",
 	Wire:  scheme.Wire{Spec: Spec, Always128: true},

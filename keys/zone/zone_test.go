@@ -101,7 +101,7 @@ func TestRefused(t *testing.T) {
 	}
 	for name, w := range map[string]zone.Wrapped{
 		"nothing": {}, "no use": {Use: 9, Key: pin.Key, Check: pin.Check}, "short": {Use: zone.PIN, Key: pin.Key[:16], Check: pin.Check},
-		"changed": {Use: zone.PIN, Key: append([]byte{pin.Key[0] ^ 1}, pin.Key[1:]...), Check: pin.Check},
+		"changed":     {Use: zone.PIN, Key: append([]byte{pin.Key[0] ^ 1}, pin.Key[1:]...), Check: pin.Check},
 		"check value": {Use: zone.PIN, Key: pin.Key}, "for another use": {Use: zone.MAC, Key: pin.Key, Check: pin.Check},
 	} {
 		if err := b.Take(w, start); !errors.Is(err, zone.ErrRefused) {

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"huika/iso8583"
 	"huika/iso8583/cup"
 	"huika/iso8583/link"
+	neutral "huika/iso8583/scheme"
+	"huika/keys/zone"
 	"huika/pay"
 )
 
@@ -18,7 +19,7 @@ type issuer struct {
 	name     string
 	prefixes []string
 	window   int
-	zone     *zone
+	keys     *zone.Keys // an issuer's zone keeps its keys
 	client   *link.Client
 	debts    *debts
 }
@@ -27,18 +28,18 @@ func (s *Scheme) newIssuer(config Issuer) (*issuer, error) {
 	if config.Name == "" || config.Dial == nil {
 		return nil, errors.New("name or dial function is missing")
 	}
-	z, err := newZone(config.Zone)
+	z, err := config.Zone.line()
 	if err != nil {
 		return nil, err
 	}
-	i := &issuer{scheme: s, name: config.Name, prefixes: config.Prefixes, window: config.Window, zone: z, debts: newDebts(s.env)}
+	i := &issuer{scheme: s, name: config.Name, prefixes: config.Prefixes, window: config.Window, keys: z.Current(), debts: newDebts(s.env)}
 	if i.window == 0 {
 		i.window = DefaultWindow
 	}
 	i.client = link.NewClient(s.env, link.ClientOptions{
 		Name: s.config.Name + " to " + i.name,
 		Dial: config.Dial,
-		Mux:  link.MuxOptions{Window: i.window, Classify: cup.Classify, Late: i.tooLate},
+		Mux:  link.MuxOptions{Window: i.window, Classify: neutral.Classify(cup.Dialect), Late: i.tooLate},
 		OnUp: i.signOn,
 		OnDown: func(err error, pause time.Duration) {
 			s.config.Log.Info("issuer down", "issuer", i.name, "why", err, "again_in", pause)
@@ -59,23 +60,19 @@ func (i *issuer) runLink(ctx context.Context) {
 func (i *issuer) tooLate(frame []byte) {
 	defer clear(frame)
 	i.scheme.late.Add(1)
-	var m iso8583.Message
-	defer m.Reset()
-	if err := cup.Decode(frame, &m); err != nil {
+	var m neutral.Message
+	defer m.Wipe()
+	if err := cup.Dialect.Decode(frame, &m); err != nil {
 		return // Classify has decoded it; this can't fail
 	}
-	i.scheme.config.Log.Info("late answer", "issuer", i.name, "mti", m.MTI(), "stan", m.Get(11), "rrn", m.Get(37), "code", m.Get(39))
+	i.scheme.config.Log.Info("late answer", "issuer", i.name, "what", m.Class(), "stan", m.STAN.String(), "rrn", m.RRN, "code", m.Code)
 }
 
-// network makes an 0800 with a STAN of the switch's own.
-func (i *issuer) network(code string) *iso8583.Message {
-	m := iso8583.NewMessage()
-	m.SetMTI(cup.MTINetwork)
-	m.Set(7, i.scheme.transmission())
-	m.Set(11, i.scheme.nextSTAN().String())
-	m.Set(33, i.scheme.config.ID)
-	m.Set(70, code)
-	return m
+// network makes a management message with a STAN of the switch's own.
+func (i *issuer) network(f neutral.Function) *neutral.Message {
+	return &neutral.Message{
+		Kind: neutral.Management, Function: f, Transmission: i.scheme.transmission(), STAN: i.scheme.nextSTAN(), Forwarder: i.scheme.config.ID,
+	}
 }
 
 func (s *Scheme) transmission() string { return s.env.Now().UTC().Format("0102150405") }
@@ -86,33 +83,34 @@ type caller func(ctx context.Context, key string, frame []byte) ([]byte, error)
 
 // exchange sends m under the issuer's zone and returns the answer, verified.
 // An error for which link.MaybeSent holds leaves open what the issuer did.
-func (i *issuer) exchange(ctx context.Context, call caller, m *iso8583.Message) (*iso8583.Message, error) {
-	frame, err := cup.Encode(nil, m, i.zone.mac)
+func (i *issuer) exchange(ctx context.Context, call caller, m *neutral.Message) (*neutral.Message, error) {
+	frame, err := cup.Dialect.Encode(nil, m, i.keys.MAC)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", link.ErrNotSent, err)
 	}
 	defer clear(frame)
-	got, err := call(ctx, cup.Key(m), frame)
+	got, err := call(ctx, cup.Dialect.Key(m), frame)
 	if err != nil {
 		return nil, err
 	}
-	answer := iso8583.NewMessage()
-	if err := cup.Decode(got, answer); err != nil {
+	defer clear(got)
+	answer := new(neutral.Message)
+	if err := cup.Dialect.Decode(got, answer); err != nil {
 		return nil, err
 	}
-	if err := cup.CheckMAC(got, i.zone.mac); err != nil {
+	if err := cup.Dialect.CheckMAC(got, i.keys.MAC); err != nil {
 		return nil, err
 	}
 	return answer, nil
 }
 
 func (i *issuer) signOn(ctx context.Context, m *link.Mux) error {
-	answer, err := i.exchange(ctx, m.Call, i.network(cup.NetworkSignOn))
+	answer, err := i.exchange(ctx, m.Call, i.network(neutral.SignOn))
 	if err != nil {
 		return err
 	}
-	if code := answer.Get(39); code != approved {
-		return fmt.Errorf("sign-on answered %s", code)
+	if answer.Code != approved {
+		return fmt.Errorf("sign-on answered %s", answer.Code)
 	}
 	return nil
 }
@@ -124,7 +122,7 @@ func (i *issuer) runEcho(ctx context.Context) {
 			continue
 		}
 		echoCtx, cancel := i.scheme.env.WithTimeout(ctx, i.scheme.config.Timeout)
-		_, err := i.exchange(echoCtx, i.client.Call, i.network(cup.NetworkEcho))
+		_, err := i.exchange(echoCtx, i.client.Call, i.network(neutral.Echo))
 		cancel()
 		if err != nil && ctx.Err() == nil && !errors.Is(err, link.ErrWindow) {
 			i.scheme.config.Log.Warn("echo failed, link dropped", "issuer", i.name, "why", err)

@@ -1,9 +1,6 @@
 package scheme
 
-import (
-	"huika/iso8583"
-	"huika/iso8583/cup"
-)
+import neutral "huika/iso8583/scheme"
 
 // aftermath is what becomes of a request whose answer did not come in time.
 type aftermath byte
@@ -14,13 +11,12 @@ const (
 	repeats                   // nothing: the acquirer sends it again until it is taken
 )
 
-// aftermathOf tells the requests that are not reversed by message type and F3.
-// One that the switch does not know is reversed: no issuer minds.
-func aftermathOf(m *iso8583.Message) aftermath {
-	switch {
-	case m.MTI() == cup.MTIFinancial && m.Get(3) == "310000": // balance inquiry
+// aftermathOf tells the requests that are not reversed.
+func aftermathOf(m *neutral.Message) aftermath {
+	switch m.Transaction {
+	case neutral.Balance:
 		return drops
-	case m.MTI() == cup.MTIAdvice && m.Get(3) == "000000": // completion advice
+	case neutral.CompletionAdvice:
 		return repeats
 	}
 	return reverses

@@ -2,12 +2,15 @@ package scheme
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
-	"huika/iso8583"
 	"huika/iso8583/cup"
 	"huika/iso8583/link"
+	neutral "huika/iso8583/scheme"
+	"huika/pay"
 	"huika/rt"
 )
 
@@ -18,7 +21,7 @@ const (
 
 // reversal forwards an acquirer's 0420 and repeats it while its time lasts.
 // The issuer may see it more than once: it gives back once.
-func (s *Scheme) reversal(ctx context.Context, m *iso8583.Message) *iso8583.Message {
+func (s *Scheme) reversal(ctx context.Context, m *neutral.Message) *neutral.Message {
 	to := s.reversalRoute(m)
 	if to == nil {
 		return respond(m, codeNoRoute)
@@ -30,12 +33,12 @@ func (s *Scheme) reversal(ctx context.Context, m *iso8583.Message) *iso8583.Mess
 			break
 		}
 		wait, cancel := s.env.WithTimeout(whole, s.config.Timeout/reversalTries)
-		answer, err := to.exchange(wait, to.client.Call, m.Clone())
+		answer, err := to.exchange(wait, to.client.Call, m)
 		cancel()
 		if err == nil {
-			return answer
+			return outcome(m, answer)
 		}
-		s.config.Log.Info("reversal not taken", "issuer", to.name, "stan", m.Get(11), "try", try+1, "why", err)
+		s.config.Log.Info("reversal not taken", "issuer", to.name, "stan", m.STAN.String(), "try", try+1, "why", err)
 	}
 	if ctx.Err() != nil {
 		return nil // ending
@@ -45,24 +48,17 @@ func (s *Scheme) reversal(ctx context.Context, m *iso8583.Message) *iso8583.Mess
 
 // reversalRoute goes by the card number; a reversal without one goes where its
 // original went, or to the only issuer there is.
-func (s *Scheme) reversalRoute(m *iso8583.Message) *issuer {
-	if m.Has(2) {
-		return s.route(m.Get(2))
+func (s *Scheme) reversalRoute(m *neutral.Message) *issuer {
+	if !m.PAN.IsZero() {
+		return s.route(m.PAN.Reveal())
 	}
 	if len(s.issuers) == 1 {
 		return s.issuers[0]
 	}
-	original, err := cup.ParseOriginal(m.Get(90))
-	if err != nil {
-		return nil
-	}
-	var request iso8583.Message
-	request.Set(7, original.Transmission)
-	request.Set(11, original.STAN)
-	request.Set(32, original.Acquirer)
-	request.Set(41, m.Get(41))
-	request.Set(42, m.Get(42))
-	return s.recent.issuerOf(cup.Key(&request))
+	return s.recent.issuerOf(s.config.Dialect.Key(&neutral.Message{
+		Kind: neutral.Payment, Transmission: m.Original.Transmission, STAN: m.Original.STAN, Acquirer: m.Original.Acquirer,
+		Terminal: m.Terminal, Merchant: m.Merchant,
+	}))
 }
 
 // debts are the reversals owed to one issuer, oldest first.
@@ -105,10 +101,14 @@ func (d *debts) all() []Record {
 }
 
 // owe makes the debt of a request's reversal durable. Its error has ended the switch.
-func (i *issuer) owe(request *iso8583.Message) error {
+func (i *issuer) owe(request *neutral.Message) error {
+	row := cup.RowOf(request.Transaction)
 	r := Record{
-		Kind: Owed, Issuer: i.name, MTI: request.MTI(), Transmission: request.Get(7), STAN: request.Get(11), Acquirer: request.Get(32), Forwarder: request.Get(33),
-		Terminal: request.Get(41), Merchant: request.Get(42), Processing: request.Get(3), Amount: request.Get(4), Currency: request.Get(49), RRN: request.Get(37),
+		Kind: Owed, Issuer: i.name, MTI: row.MTI, Processing: row.Processing, Transmission: request.Transmission, STAN: request.STAN.String(),
+		Acquirer: request.Acquirer, Forwarder: request.Forwarder, Terminal: string(request.Terminal), Merchant: string(request.Merchant), RRN: string(request.RRN),
+	}
+	if request.Amount.Currency != 0 {
+		r.Amount, r.Currency = fmt.Sprintf("%012d", request.Amount.Minor), request.Amount.Currency.Numeric()
 	}
 	if err := i.scheme.append(r); err != nil {
 		return err
@@ -150,20 +150,12 @@ func (i *issuer) runDebts(ctx context.Context) {
 
 // pay sends one owed reversal and reports whether the matter is closed.
 func (i *issuer) pay(ctx context.Context, r Record) bool {
-	m := iso8583.NewMessage()
-	m.SetMTI(cup.MTIReversal)
-	for _, f := range []struct {
-		n int
-		v string
-	}{
-		{3, r.Processing}, {4, r.Amount}, {7, i.scheme.transmission()}, {11, i.scheme.nextSTAN().String()}, {32, r.Acquirer}, {33, r.Forwarder},
-		{37, r.RRN}, {41, r.Terminal}, {42, r.Merchant}, {49, r.Currency},
-		{90, cup.Original{MTI: r.MTI, STAN: r.STAN, Transmission: r.Transmission, Acquirer: r.Acquirer, Forwarder: r.Forwarder}.String()},
-	} {
-		if f.v != "" {
-			m.Set(f.n, f.v)
-		}
+	m, err := r.reversal()
+	if err != nil {
+		i.scheme.config.Log.Error("owed reversal can't be read", "issuer", i.name, "stan", r.STAN, "rrn", r.RRN, "why", err)
+		return false
 	}
+	m.Transmission, m.STAN = i.scheme.transmission(), i.scheme.nextSTAN()
 	wait, cancel := i.scheme.env.WithTimeout(ctx, i.scheme.config.Timeout)
 	answer, err := i.exchange(wait, i.client.Call, m)
 	cancel()
@@ -173,7 +165,7 @@ func (i *issuer) pay(ctx context.Context, r Record) bool {
 		}
 		return false
 	}
-	code := answer.Get(39)
+	code := answer.Code
 	if code != approved && code != codeUnknown {
 		i.scheme.config.Log.Error("owed reversal refused", "issuer", i.name, "stan", r.STAN, "rrn", r.RRN, "code", code)
 		return false
@@ -184,4 +176,30 @@ func (i *issuer) pay(ctx context.Context, r Record) bool {
 	i.debts.remove(r.key())
 	i.scheme.config.Log.Info("owed reversal taken", "issuer", i.name, "stan", r.STAN, "rrn", r.RRN, "code", code)
 	return true
+}
+
+// reversal is the message that a debt asks for, without the switch's own F7 and F11.
+func (r Record) reversal() (*neutral.Message, error) {
+	stan, err := strconv.ParseUint(r.STAN, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("%w: STAN %q", ErrRecord, r.STAN)
+	}
+	of := cup.TransactionOf(r.MTI, r.Processing)
+	if of == 0 {
+		return nil, fmt.Errorf("%w: message type %q, processing code %q", ErrRecord, r.MTI, r.Processing)
+	}
+	m := &neutral.Message{
+		Kind: neutral.Reversal, Transaction: of, Acquirer: r.Acquirer, Forwarder: r.Forwarder,
+		RRN: pay.RRN(r.RRN), Terminal: pay.TerminalID(r.Terminal), Merchant: pay.MerchantID(r.Merchant),
+		Original: neutral.Original{Transaction: of, STAN: pay.STAN(stan), Transmission: r.Transmission, Acquirer: r.Acquirer, Forwarder: r.Forwarder},
+	}
+	if r.Currency != "" {
+		currency, err := pay.ParseCurrency(r.Currency)
+		minor, merr := strconv.ParseInt(r.Amount, 10, 64)
+		if err != nil || merr != nil {
+			return nil, fmt.Errorf("%w: amount %q of %q", ErrRecord, r.Amount, r.Currency)
+		}
+		m.Amount = pay.Money{Minor: minor, Currency: currency}
+	}
+	return m, nil
 }

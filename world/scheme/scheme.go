@@ -1,7 +1,12 @@
-// Package scheme is a stand-in for the card scheme's switch (中国银联 is the
+// Package scheme is a stand-in for a card scheme's switch (中国银联 is the
 // model): it stands between acquirers and issuers, checks and renews the MAC
 // of each zone, translates the PIN block from one zone key to the other, and
 // routes by the longest prefix of the card number.
+//
+// Towards acquirers it speaks the dialect that it is given, so that one program
+// stands in for every scheme; towards issuers it always speaks iso8583/cup. Working keys belong
+// to an acquirer's connection (keys/zone): each begins with the zone's, and
+// either side may exchange them.
 //
 // It keeps no money and decides nothing about a payment. What it owes is kept:
 // where a request may have reached the issuer and no answer came in time, a
@@ -11,8 +16,10 @@
 // acquirer repeats until it is taken.
 //
 // Response codes of its own: A0 wrong MAC, 30 not readable, 14 no route, 91
-// issuer down, silent or overloaded, or the acquirer has not signed on, 94
-// same key with other content, 12 no such message.
+// issuer down, silent or overloaded, or the acquirer has not signed on, or a key
+// exchange of the switch's own is under way, 94 same key with other content, 12
+// no such message. What can't be read, or is of no acquirer that it knows, ends the
+// connection; what is of a class that it does not know is not answered.
 //
 // Reversals of acquirers are forwarded, tried again while their time lasts,
 // and answered by the issuer; 91 means that the acquirer must repeat them.
@@ -28,9 +35,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"huika/iso8583"
+	"huika/iso8583/cup"
 	"huika/iso8583/link"
-	"huika/keys"
+	neutral "huika/iso8583/scheme"
 	"huika/pay"
 	"huika/rt"
 	"huika/world/outage"
@@ -54,7 +61,10 @@ const (
 // Zone is the keys shared with one neighbour.
 type Zone struct {
 	ZPK    pay.Secret // zone PIN key, 16 bytes TDES
-	MACKey pay.Secret // AES, for F128
+	MACKey pay.Secret // AES
+	// Master is the zone master key, AES, for working keys that are exchanged;
+	// none: they never are. Issuers have none.
+	Master pay.Secret
 }
 
 // Acquirer is one institution that may sign on.
@@ -74,8 +84,9 @@ type Issuer struct {
 
 // Config is what a switch is made of. All fields without a default are needed.
 type Config struct {
-	Name      string // in logs; default "scheme"
-	ID        string // F33 of its own messages; default "00010000"
+	Name      string          // in logs; default "scheme"
+	Dialect   neutral.Dialect // towards acquirers; default cup
+	ID        string          // F33 of its own messages; default "00010000"
 	Acquirers []Acquirer
 	Issuers   []Issuer
 	Store     Store
@@ -92,7 +103,7 @@ type Scheme struct {
 	env       rt.Env
 	config    Config
 	faults    outage.Switch
-	acquirers map[string]*zone
+	acquirers map[string]Zone
 	issuers   []*issuer
 	stan      atomic.Uint32
 	late      atomic.Uint64
@@ -101,25 +112,9 @@ type Scheme struct {
 	recent recent
 
 	mu     sync.Mutex
+	lines  []*session // acquirers' connections, in the order of their first message
 	failed error
 	fail   context.CancelFunc // ends Serve
-}
-
-// zone is a neighbour's keys, ready for use.
-type zone struct {
-	zpk pay.Secret
-	mac iso8583.MAC
-}
-
-func newZone(z Zone) (*zone, error) {
-	mac, err := keys.CMAC(z.MACKey)
-	if err != nil {
-		return nil, fmt.Errorf("MAC key: %w", err)
-	}
-	if _, err := keys.KCV(z.ZPK, keys.TDES); err != nil {
-		return nil, fmt.Errorf("zone PIN key: %w", err)
-	}
-	return &zone{zpk: z.ZPK, mac: mac}, nil
 }
 
 // New makes a switch and reads from its store which reversals it owes.
@@ -132,6 +127,9 @@ func New(env rt.Env, config Config) (*Scheme, error) {
 	}
 	if config.ID == "" {
 		config.ID = "00010000"
+	}
+	if config.Dialect == nil {
+		config.Dialect = cup.Dialect
 	}
 	if config.MaxOwed == 0 {
 		config.MaxOwed = DefaultMaxOwed
@@ -147,17 +145,16 @@ func New(env rt.Env, config Config) (*Scheme, error) {
 			*d.at = d.fallback
 		}
 	}
-	s := &Scheme{env: env, config: config, acquirers: make(map[string]*zone)}
+	s := &Scheme{env: env, config: config, acquirers: make(map[string]Zone)}
 	s.recent.entries = make(map[string]*entry)
 	for _, a := range config.Acquirers {
-		z, err := newZone(a.Zone)
-		if err != nil {
+		if _, err := a.Zone.line(); err != nil {
 			return nil, fmt.Errorf("scheme: acquirer %s: %w", a.ID, err)
 		}
-		if s.acquirers[a.ID] != nil {
+		if _, twice := s.acquirers[a.ID]; twice {
 			return nil, fmt.Errorf("scheme: two acquirers %s", a.ID)
 		}
-		s.acquirers[a.ID] = z
+		s.acquirers[a.ID] = a.Zone
 	}
 	for _, i := range config.Issuers {
 		if s.issuerNamed(i.Name) != nil {
@@ -245,6 +242,7 @@ func (s *Scheme) Serve(ctx context.Context, ln net.Listener) error {
 		MaxHandlers: handlers, // a silent issuer fills its own window, never the acquirer's connection
 		Handle:      s.handle,
 		Closed: func(c *link.Conn, err error) {
+			s.forget(c)
 			s.config.Log.Debug("acquirer's connection ended", "conn", c.ID(), "why", err)
 		},
 	})

@@ -278,7 +278,7 @@ func TestRefusals(t *testing.T) {
 		copied := short.Clone()
 		w.want(short, "00")
 		w.want(copied, "00")
-		copied.Set(25, "01")
+		copied.Set(4, "000000000101")
 		w.want(copied, "94")
 
 		forger := issuertest.NewPeer(t, w.env, w.wire.Dial, issuertest.Key(t, 16))

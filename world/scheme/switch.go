@@ -5,10 +5,10 @@ import (
 	"crypto/sha256"
 	"sync"
 
-	"huika/iso8583"
-	"huika/iso8583/cup"
 	"huika/iso8583/link"
+	neutral "huika/iso8583/scheme"
 	"huika/keys"
+	"huika/keys/zone"
 	"huika/rt"
 )
 
@@ -27,96 +27,95 @@ const (
 // handle is one message of an acquirer.
 func (s *Scheme) handle(ctx context.Context, c *link.Conn, frame []byte) {
 	defer clear(frame)
-	m := iso8583.NewMessage()
-	defer m.Reset()
-	if err := cup.Decode(frame, m); err != nil {
+	var m neutral.Message
+	defer m.Wipe()
+	if err := s.config.Dialect.Decode(frame, &m); err != nil {
 		s.config.Log.Warn("undecodable message, connection closed", "conn", c.ID(), "why", err)
 		c.Close()
 		return
 	}
-	id := m.Get(32)
-	if m.MTI() == cup.MTINetwork && id == "" {
-		id = m.Get(33)
-	}
-	from := s.acquirers[id]
-	if from == nil || m.IsResponse() {
-		s.config.Log.Warn("message of no known acquirer, connection closed", "conn", c.ID(), "mti", m.MTI(), "acquirer", id)
+	x := s.session(c, m.Acquirer)
+	if x == nil {
+		s.config.Log.Warn("message of no known acquirer, connection closed", "conn", c.ID(), "what", m.Class(), "acquirer", m.Acquirer)
 		c.Close()
 		return
 	}
-	if err := cup.CheckMAC(frame, from.mac); err != nil {
-		s.config.Log.Warn("message refused", "acquirer", id, "mti", m.MTI(), "stan", m.Get(11), "why", err)
-		s.send(ctx, c, from, respond(m, codeMAC))
+	with, err := s.verify(x, frame)
+	if err != nil {
+		s.config.Log.Warn("message refused", "acquirer", x.acquirer, "what", m.Class(), "stan", m.STAN.String(), "why", err)
+		if !m.Response {
+			s.send(ctx, x, x.keys.Current(), respond(&m, codeMAC))
+		}
 		return
 	}
-	if m.MTI() == cup.MTINetwork {
-		s.send(ctx, c, from, respond(m, s.network(c, id, m.Get(70))))
+	switch {
+	case m.Response:
+		s.heard(x, &m)
+		return
+	case m.Kind == neutral.Management:
+		s.send(ctx, x, with, respond(&m, s.network(x, &m))) // under the keys of the question: an exchange has just replaced them
+		return
+	case !x.signedOn.Load():
+		s.config.Log.Warn("message before sign-on", "acquirer", x.acquirer, "what", m.Class(), "stan", m.STAN.String())
+		s.send(ctx, x, with, respond(&m, codeUnavailable))
 		return
 	}
-	if c.Session() != id {
-		s.config.Log.Warn("message before sign-on", "acquirer", id, "mti", m.MTI(), "stan", m.Get(11))
-		s.send(ctx, c, from, respond(m, codeUnavailable))
-		return
-	}
-	var answer *iso8583.Message
-	switch m.MTI() {
-	case cup.MTIAuthorisation, cup.MTIFinancial, cup.MTIAdvice:
-		answer = s.request(ctx, from, m, sha256.Sum256(frame[:len(frame)-8])) // all but F128
-	case cup.MTIReversal:
-		answer = s.reversal(ctx, m)
+	var answer *neutral.Message
+	switch {
+	case m.Kind == neutral.Unknown:
+		s.config.Log.Warn("message of a class that nobody knows", "acquirer", x.acquirer, "stan", m.STAN.String())
+	case m.Transaction == 0:
+		answer = respond(&m, codeTransaction)
+	case m.Kind == neutral.Reversal:
+		answer = s.reversal(ctx, &m)
 	default:
-		answer = respond(m, codeTransaction)
+		answer = s.request(ctx, with, &m, sha256.Sum256(frame[:len(frame)-macSize])) // all but the MAC
 	}
 	if answer == nil {
 		return // ending, or another task answers
 	}
 	if s.faults.TakeDrop() {
-		s.config.Log.Info("answer dropped by command", "mti", answer.MTI(), "stan", answer.Get(11))
+		s.config.Log.Info("answer dropped by command", "what", answer.Class(), "stan", answer.STAN.String())
 		return
 	}
-	s.send(ctx, c, from, answer)
+	s.send(ctx, x, x.keys.Current(), answer)
 }
 
-func (s *Scheme) network(c *link.Conn, id, code string) string {
-	switch code {
-	case cup.NetworkSignOn:
-		c.SetSession(id)
-		s.config.Log.Info("acquirer signed on", "acquirer", id, "conn", c.ID())
-	case cup.NetworkSignOff:
-		c.SetSession(nil)
-	case cup.NetworkEcho:
-	default:
-		return codeFormat
-	}
-	return approved
-}
+// macSize is the bytes of a MAC, at the end of each dialect's frames.
+const macSize = 8
 
-// send answers after the commanded delay, under the acquirer's MAC key.
-func (s *Scheme) send(ctx context.Context, c *link.Conn, to *zone, answer *iso8583.Message) {
+// send answers after the commanded delay.
+func (s *Scheme) send(ctx context.Context, x *session, with *zone.Keys, answer *neutral.Message) {
 	if err := s.env.Sleep(ctx, s.faults.Delay()); err != nil {
 		return // ending
 	}
-	frame, err := cup.Encode(nil, answer, to.mac)
+	frame, err := s.config.Dialect.Encode(nil, answer, with.MAC)
 	if err == nil {
-		err = c.Send(frame)
+		err = x.conn.Send(frame)
 	}
 	if err != nil {
-		s.config.Log.Warn("answer not sent", "mti", answer.MTI(), "stan", answer.Get(11), "why", err)
+		s.config.Log.Warn("answer not sent", "what", answer.Class(), "stan", answer.STAN.String(), "why", err)
 	}
 }
 
-// respond answers without an issuer.
-func respond(request *iso8583.Message, code string) *iso8583.Message {
-	m := iso8583.NewMessage()
-	m.ResponseTo(request, 3, 4, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49, 70, 90)
-	m.Set(39, code)
+// respond answers without an issuer. An answer to what the dialect does not know
+// has to be written as something that it knows; the key is what tells whose it is.
+func respond(request *neutral.Message, code string) *neutral.Message {
+	m := new(neutral.Message)
+	m.ResponseTo(request, code)
+	switch {
+	case m.Kind == neutral.Management && m.Function == 0:
+		m.Function = neutral.Echo
+	case m.Kind != neutral.Management && m.Transaction == 0:
+		m.Transaction, m.Original = neutral.Sale, neutral.Original{}
+	}
 	return m
 }
 
 // entry is a request under way or answered: what a doubled message gets.
 type entry struct {
 	print  [sha256.Size]byte
-	answer *rt.Future[*iso8583.Message] // not changed once set
+	answer *rt.Future[*neutral.Message] // not changed once set
 	to     *issuer                      // under recent.mu; nil while not routed
 }
 
@@ -138,7 +137,7 @@ func (r *recent) claim(env rt.Env, key string, print [sha256.Size]byte) (e *entr
 		delete(r.entries, r.order[0])
 		r.order = r.order[1:]
 	}
-	e = &entry{print: print, answer: rt.NewFuture[*iso8583.Message](env)}
+	e = &entry{print: print, answer: rt.NewFuture[*neutral.Message](env)}
 	r.entries[key] = e
 	r.order = append(r.order, key)
 	return e, true
@@ -178,33 +177,30 @@ func (r *recent) issuerOf(key string) *issuer {
 // is asked once: a copy that follows an answer of 91 could else be approved
 // behind the acquirer's back. An advice is no question: until the issuer takes
 // it, each copy is passed on.
-func (s *Scheme) request(ctx context.Context, from *zone, m *iso8583.Message, print [sha256.Size]byte) *iso8583.Message {
-	key := cup.Key(m)
+func (s *Scheme) request(ctx context.Context, with *zone.Keys, m *neutral.Message, print [sha256.Size]byte) *neutral.Message {
+	key := s.config.Dialect.Key(m)
 	e, first := s.recent.claim(s.env, key, print)
 	if !first {
 		if e.print != print {
 			return respond(m, codeDuplicate)
 		}
 		answer, err := e.answer.Get(ctx)
-		if err != nil || answer == nil {
+		if err != nil {
 			return nil // ending
 		}
-		return answer.Clone()
+		return answer
 	}
-	answer := s.ask(ctx, e, from, m)
-	if aftermathOf(m) == repeats && (answer == nil || answer.Get(39) != approved) {
+	answer := s.ask(ctx, e, with, m)
+	if aftermathOf(m) == repeats && (answer == nil || answer.Code != approved) {
 		s.recent.forget(key)
 	}
 	e.answer.Set(answer)
-	if answer == nil {
-		return nil
-	}
-	return answer.Clone()
+	return answer
 }
 
 // ask forwards a request and waits for the issuer.
-func (s *Scheme) ask(ctx context.Context, e *entry, from *zone, m *iso8583.Message) *iso8583.Message {
-	to := s.route(m.Get(2))
+func (s *Scheme) ask(ctx context.Context, e *entry, with *zone.Keys, m *neutral.Message) *neutral.Message {
+	to := s.route(m.PAN.Reveal())
 	if to == nil {
 		return respond(m, codeNoRoute)
 	}
@@ -214,31 +210,40 @@ func (s *Scheme) ask(ctx context.Context, e *entry, from *zone, m *iso8583.Messa
 		s.config.Log.Error("request refused: too many reversals owed", "issuer", to.name, "limit", s.config.MaxOwed)
 		return respond(m, codeUnavailable)
 	}
-	out := m.Clone()
-	defer out.Reset()
-	if m.Has(52) {
-		block, err := keys.TranslatePIN(m.Bytes(52), from.zpk, to.zone.zpk)
+	out := *m
+	out.PINEntry = neutral.PINNo
+	if len(m.PINBlock) > 0 {
+		block, err := keys.TranslatePIN(m.PINBlock, with.PIN, to.keys.PIN)
 		if err != nil {
 			return respond(m, codeFormat)
 		}
-		out.SetBytes(52, block[:])
+		defer clear(block[:])
+		out.PINBlock, out.PINEntry = block[:], neutral.PINYes
 	}
 	wait, cancel := s.env.WithTimeout(ctx, s.config.Timeout)
-	answer, err := to.exchange(wait, to.client.Call, out)
+	answer, err := to.exchange(wait, to.client.Call, &out)
 	cancel()
+	log := s.config.Log.With("issuer", to.name, "what", m.Class(), "stan", m.STAN.String(), "rrn", m.RRN)
 	switch {
 	case err == nil:
-		return answer
+		return outcome(m, answer)
 	case !link.MaybeSent(err):
-		s.config.Log.Info("issuer not asked", "issuer", to.name, "stan", m.Get(11), "why", err)
+		log.Info("issuer not asked", "why", err)
 		return respond(m, codeUnavailable)
 	case after != reverses:
-		s.config.Log.Info("no answer in time, nothing owed", "issuer", to.name, "mti", m.MTI(), "stan", m.Get(11), "rrn", m.Get(37), "why", err)
+		log.Info("no answer in time, nothing owed", "why", err)
 		return respond(m, codeUnavailable)
 	}
-	s.config.Log.Warn("no answer in time, reversal owed", "issuer", to.name, "stan", m.Get(11), "rrn", m.Get(37), "why", err)
+	log.Warn("no answer in time, reversal owed", "why", err)
 	if err := to.owe(m); err != nil {
 		return nil // the switch is ending; the acquirer times out and reverses
 	}
 	return respond(m, codeUnavailable)
+}
+
+// outcome answers the acquirer's request with what the issuer said.
+func outcome(m, answer *neutral.Message) *neutral.Message {
+	r := respond(m, answer.Code)
+	r.AuthCode, r.ICC, r.Balances, r.Settlement, r.Additional = answer.AuthCode, answer.ICC, answer.Balances, answer.Settlement, answer.Additional
+	return r
 }
