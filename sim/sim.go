@@ -198,7 +198,7 @@ func (t *town) begin(node string, kit site.Kit) error {
 		serve(node, func() error { return p.Serve(ctx, ln) })
 	case "scheme":
 		t.owed = t.owed.Crash()
-		p, err := kit.Scheme(t.owed, at(issuerAddr))
+		p, err := kit.Scheme(site.SchemeName, t.owed, at(issuerAddr))
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (t *town) begin(node string, kit site.Kit) error {
 		if t.opt.Books != nil {
 			store = t.opt.Books(store)
 		}
-		p, err := kit.Host(store, nil, at(schemeAddr))
+		p, err := kit.Host(store, nil, site.OneScheme(at(schemeAddr)))
 		if err != nil {
 			return err
 		}

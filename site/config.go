@@ -89,18 +89,19 @@ type TerminalConfig struct {
 
 // AcquirerConfig is the host.
 type AcquirerConfig struct {
-	ID            string `toml:"id"`             // F32, up to 11 digits
-	Listen        string `toml:"listen"`         // terminals, TLS
-	MetricsListen string `toml:"metrics_listen"` // /healthz and /metrics of a host that runs alone
-	Lanes         int    `toml:"lanes"`
-	BINs          string `toml:"bins"`  // CSV file of card number ranges, read again when it changes; "": the built-in one
-	Store         string `toml:"store"` // sqlite or postgres
-	DSN           string `toml:"dsn"`   // of postgres: a connection string; never logged
+	ID            string         `toml:"id"`             // F32, up to 11 digits
+	Listen        string         `toml:"listen"`         // terminals, TLS
+	MetricsListen string         `toml:"metrics_listen"` // /healthz and /metrics of a host that runs alone
+	Lanes         int            `toml:"lanes"`
+	Schemes       []SchemeConfig `toml:"schemes"` // none: all six, as far as they can be reached
+	BINs          string         `toml:"bins"`    // CSV file of card number ranges, read again when it changes; "": the built-in one
+	Store         string         `toml:"store"`   // sqlite or postgres
+	DSN           string         `toml:"dsn"`     // of postgres: a connection string; never logged
 }
 
 // WorldConfig is where the stand-ins listen.
 type WorldConfig struct {
-	Scheme string `toml:"scheme"` // host:port, TLS
+	Scheme string `toml:"scheme"` // host:port, TLS; UnionPay's, where acquirer.schemes names none
 	Issuer string `toml:"issuer"` // host:port, TLS
 	PIN    string `toml:"pin"`    // of every demo card
 }
@@ -286,6 +287,9 @@ func (c *Config) Check() error {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return bad(field, "%q: want host:port", addr)
 		}
+	}
+	if err := c.checkSchemes(); err != nil {
+		return bad("acquirer.schemes", "%v", err)
 	}
 	if n := len(c.World.PIN); c.Mode == Demo && (n < 4 || n > 12 || strings.Trim(c.World.PIN, "0123456789") != "") {
 		return bad("world.pin", "want 4 to 12 digits") // never print what was given

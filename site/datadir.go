@@ -88,11 +88,18 @@ type Secrets struct {
 	Fingerprint pay.Secret // AES-128: digest of a message
 	Heads       pay.Secret // AES-128: MAC of the chain heads kept outside the books
 	TMK         pay.Secret // AES-128: terminal master key
-	AcquirerZPK pay.Secret // TDES, host and scheme
-	AcquirerMAC pay.Secret // AES-128, host and scheme
-	IssuerZPK   pay.Secret // TDES, scheme and issuer
-	IssuerMAC   pay.Secret // AES-128, scheme and issuer
+	IssuerZPK   pay.Secret // TDES, schemes and issuer
+	IssuerMAC   pay.Secret // AES-128, schemes and issuer
 	Pairing     pay.Secret // 16 bytes: proves that a browser was paired with this terminal
+
+	Schemes map[string]ZoneKeys // host and scheme, by the scheme's name
+}
+
+// ZoneKeys are what host and one scheme share.
+type ZoneKeys struct {
+	PIN    pay.Secret // TDES: what a connection begins with
+	MAC    pay.Secret // AES-128, likewise
+	Master pay.Secret // AES-128: wraps the working keys that are exchanged
 }
 
 type secretRow struct {
@@ -104,62 +111,111 @@ type secretRow struct {
 func (s *Secrets) rows() []secretRow {
 	return []secretRow{
 		{"seal", 32, &s.Seal}, {"terminal", 32, &s.Terminal}, {"trace", 32, &s.Trace}, {"fingerprint", 16, &s.Fingerprint},
-		{"heads", 16, &s.Heads}, {"tmk", 16, &s.TMK}, {"acquirer_zpk", 16, &s.AcquirerZPK}, {"acquirer_mac", 16, &s.AcquirerMAC},
+		{"heads", 16, &s.Heads}, {"tmk", 16, &s.TMK},
 		{"issuer_zpk", 16, &s.IssuerZPK}, {"issuer_mac", 16, &s.IssuerMAC}, {"pairing", 16, &s.Pairing},
 	}
 }
 
-// NewSecrets draws a fresh set.
+// rows are a scheme's keys in the file. UnionPay's have the names of the time
+// when it was the only scheme.
+func (z *ZoneKeys) rows(scheme string) []secretRow {
+	prefix := "scheme_" + scheme
+	if scheme == SchemeName {
+		prefix = "acquirer"
+	}
+	return []secretRow{{prefix + "_zpk", 16, &z.PIN}, {prefix + "_mac", 16, &z.MAC}, {prefix + "_zmk", 16, &z.Master}}
+}
+
+// NewSecrets draws a fresh set, with zone keys of the built-in schemes.
 func NewSecrets(rand io.Reader) (Secrets, error) {
 	var s Secrets
 	for _, r := range s.rows() {
-		b := make([]byte, r.size)
-		if _, err := io.ReadFull(rand, b); err != nil {
-			return s, fmt.Errorf("keys: %w", err)
-		}
-		*r.to = pay.NewSecret(b)
-	}
-	return s, nil
-}
-
-// loadSecrets reads keys.json of the data directory, or makes it.
-func loadSecrets(dir string, mode Mode, rand io.Reader) (Secrets, error) {
-	path := filepath.Join(dir, "keys.json")
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		s, err := NewSecrets(rand)
-		if err != nil {
+		if err := r.draw(rand); err != nil {
 			return s, err
 		}
-		return s, saveSecrets(path, mode, s)
 	}
-	var s Secrets
-	if err != nil {
-		return s, fmt.Errorf("%w: %w", ErrData, err)
-	}
-	var m map[string][]byte
-	if err := json.Unmarshal(text, &m); err != nil {
-		return s, fmt.Errorf("%w: %s is damaged; restore it from a backup: without it nothing sealed can be opened", ErrData, path)
-	}
-	if _, marked := m[demoKeys]; marked && mode == Live {
-		return s, fmt.Errorf("%w: %s holds keys of a demonstration: live needs its own (they are made when the file is missing)", ErrConfig, path)
-	}
-	for _, r := range s.rows() {
-		if len(m[r.name]) != r.size {
-			return s, fmt.Errorf("%w: %s: key %s is missing or has a wrong length", ErrData, path, r.name)
-		}
-		*r.to = pay.NewSecret(m[r.name])
-	}
-	return s, nil
+	_, err := s.readSchemes(nil, Default().schemeNames(), rand)
+	return s, err
 }
 
-func saveSecrets(path string, mode Mode, s Secrets) error {
+func (r secretRow) draw(rand io.Reader) error {
+	b := make([]byte, r.size)
+	if _, err := io.ReadFull(rand, b); err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	*r.to = pay.NewSecret(b)
+	return nil
+}
+
+// readSchemes takes the schemes' keys from m and draws those that are missing.
+func (s *Secrets) readSchemes(m map[string][]byte, names []string, rand io.Reader) (drawn bool, err error) {
+	s.Schemes = map[string]ZoneKeys{}
+	for _, name := range names {
+		var z ZoneKeys
+		for _, r := range z.rows(name) {
+			if have := m[r.name]; len(have) == r.size {
+				*r.to = pay.NewSecret(have)
+				continue
+			}
+			drawn = true
+			if err := r.draw(rand); err != nil {
+				return drawn, err
+			}
+		}
+		s.Schemes[name] = z
+	}
+	return drawn, nil
+}
+
+// loadSecrets reads keys.json of the data directory, or makes it. Zone keys of a
+// scheme that is new to the directory are added.
+func loadSecrets(dir string, mode Mode, schemes []string, rand io.Reader) (Secrets, error) {
+	path := filepath.Join(dir, "keys.json")
+	var s Secrets
 	m := map[string][]byte{}
+	text, err := os.ReadFile(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case fresh:
+		if s, err = NewSecrets(rand); err != nil {
+			return s, err
+		}
+	case err != nil:
+		return s, fmt.Errorf("%w: %w", ErrData, err)
+	default:
+		if err := json.Unmarshal(text, &m); err != nil {
+			return s, fmt.Errorf("%w: %s is damaged; restore it from a backup: without it nothing sealed can be opened", ErrData, path)
+		}
+		if _, marked := m[demoKeys]; marked && mode == Live {
+			return s, fmt.Errorf("%w: %s holds keys of a demonstration: live needs its own (they are made when the file is missing)", ErrConfig, path)
+		}
+		for _, r := range s.rows() {
+			if len(m[r.name]) != r.size {
+				return s, fmt.Errorf("%w: %s: key %s is missing or has a wrong length", ErrData, path, r.name)
+			}
+			*r.to = pay.NewSecret(m[r.name])
+		}
+	}
+	drawn, err := s.readSchemes(m, schemes, rand)
+	if err != nil || !drawn && !fresh {
+		return s, err
+	}
+	return s, saveSecrets(path, mode, m, s)
+}
+
+// saveSecrets writes s over what the file held: keys of a scheme that is not
+// configured any more stay.
+func saveSecrets(path string, mode Mode, m map[string][]byte, s Secrets) error {
 	if mode == Demo {
 		m[demoKeys] = []byte{1} // the mark that live refuses
 	}
 	for _, r := range s.rows() {
 		m[r.name] = r.to.Reveal()
+	}
+	for name, z := range s.Schemes {
+		for _, r := range z.rows(name) {
+			m[r.name] = r.to.Reveal()
+		}
 	}
 	text, err := json.MarshalIndent(m, "", " ")
 	if err != nil {

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -40,9 +41,6 @@ type Kit struct {
 	PIN func(profile string) string
 }
 
-// SchemeName is the one scheme that the demonstration has.
-const SchemeName = "unionpay"
-
 // Issuer builds the card issuer's stand-in.
 func (k Kit) Issuer(store issuer.Store) (*issuer.Issuer, error) {
 	if k.At != nil {
@@ -58,21 +56,33 @@ func (k Kit) Issuer(store issuer.Store) (*issuer.Issuer, error) {
 	})
 }
 
-// Scheme builds the card scheme's stand-in; issuerAddr is where its issuer listens.
-func (k Kit) Scheme(store scheme.Store, issuerAddr func() string) (*scheme.Scheme, error) {
-	return scheme.New(k.Env, scheme.Config{
-		Acquirers: []scheme.Acquirer{{ID: k.Config.Acquirer.ID, Zone: scheme.Zone{ZPK: k.Secrets.AcquirerZPK, MACKey: k.Secrets.AcquirerMAC}}},
-		Issuers: []scheme.Issuer{{
-			Name: "demo bank", Prefixes: []string{"62"}, Zone: scheme.Zone{ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC},
-			Dial: k.Wire.Dialer(RoleScheme, roleIssuer, issuerAddr),
-		}},
-		Store:   store,
-		Timeout: time.Duration(k.Config.Timeouts.Issuer), Log: k.Log.With("part", "scheme"),
-	})
+// Scheme builds the stand-in of the scheme of that name; issuerAddr is where its issuer listens.
+func (k Kit) Scheme(name string, store scheme.Store, issuerAddr func() string) (*scheme.Scheme, error) {
+	for _, c := range k.Config.schemes() {
+		if c.Name != name {
+			continue
+		}
+		d, err := c.dialect()
+		if err != nil {
+			return nil, err
+		}
+		zone := k.Secrets.Schemes[name]
+		return scheme.New(k.Env, scheme.Config{
+			Name: "scheme " + name, Dialect: d,
+			Acquirers: []scheme.Acquirer{{ID: k.Config.Acquirer.ID, Zone: scheme.Zone{ZPK: zone.PIN, MACKey: zone.MAC, Master: zone.Master}}},
+			Issuers: []scheme.Issuer{{
+				Name: "demo bank", Prefixes: prefixesOf(name), Zone: scheme.Zone{ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC},
+				Dial: k.Wire.Dialer(SchemeRole(name), roleIssuer, issuerAddr),
+			}},
+			Store:   store,
+			Timeout: time.Duration(k.Config.Timeouts.Issuer), Log: k.Log.With("part", "scheme", "scheme", name),
+		})
+	}
+	return nil, fmt.Errorf("%w: acquirer.schemes: there is no %s", ErrConfig, name)
 }
 
-// Host builds the acquirer's host; schemeAddr is where the scheme listens.
-func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemeAddr func() string) (*host.Host, error) {
+// Host builds the acquirer's host; schemes says where they listen.
+func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemes Places) (*host.Host, error) {
 	if k.At != nil {
 		store = boundBooks{store, k.At}
 	}
@@ -88,14 +98,15 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemeAddr func() str
 		}
 		cards = bin.NewLive(t)
 	}
+	ends, err := k.hostSchemes(schemes)
+	if err != nil {
+		return nil, err
+	}
 	return host.New(k.Env, host.Config{
 		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes,
-		Terminals: append([]host.Terminal{{ID: pay.TerminalID(k.Config.Terminal.ID), Merchant: pay.MerchantID(k.Config.Merchant.ID), TMK: k.Secrets.TMK}}, k.Terminals...),
-		Schemes: []host.SchemeConfig{{
-			Name: SchemeName, Prefixes: []string{"62"}, ZPK: k.Secrets.AcquirerZPK, MACKey: k.Secrets.AcquirerMAC,
-			Dial: k.Wire.Dialer(RoleHost, RoleScheme, schemeAddr),
-		}},
-		Cards: cards.Lookup, Fee: k.Config.fees(cards.Lookup),
+		Terminals: append([]host.Terminal{k.hostTerminal()}, k.Terminals...),
+		Schemes:   ends,
+		Cards:     cards.Lookup, Fee: k.Config.fees(cards.Lookup),
 		AcquirerID: k.Config.Acquirer.ID, Sealer: sealer, FingerprintKey: k.Secrets.Fingerprint, Identify: k.Wire.Identify(),
 		Location: k.Config.Location(), Timeouts: host.Timeouts{Scheme: time.Duration(k.Config.Timeouts.Scheme)},
 		Log: k.Log.With("part", "host"), Fatal: k.Fatal,

@@ -391,14 +391,14 @@ func openShop(t *testing.T, early bool) *shop {
 	run("issuer", func() error { return s.issue.Serve(ctx, iln) })
 
 	k = kit("scheme")
-	s.swtch, err = k.Scheme(debts{owed, eye}, iln.Addr().String)
+	s.swtch, err = k.Scheme(site.SchemeName, debts{owed, eye}, iln.Addr().String)
 	check(t, err)
 	sln, err := k.Wire.Listen("", "127.0.0.1:0")
 	check(t, err)
 	run("scheme", func() error { return s.swtch.Serve(ctx, sln) })
 
 	k = kit("host")
-	h, err := k.Host(books{db, eye}, nil, sln.Addr().String)
+	h, err := k.Host(books{db, eye}, nil, site.OneScheme(sln.Addr().String))
 	check(t, err)
 	s.host = h
 	hln, err := k.Wire.Listen("", "127.0.0.1:0")

@@ -29,9 +29,29 @@ const DemoMark = "DEMO"
 // Roles of the parties on the wire, as their certificates name them.
 const (
 	RoleHost   = "acquirer"
-	RoleScheme = "scheme"
+	RoleScheme = "scheme" // UnionPay's; SchemeRole gives that of any
 	roleIssuer = "issuer"
 )
+
+// SchemeRole is what a scheme's certificate calls it: no scheme passes for another.
+func SchemeRole(name string) string {
+	if name == SchemeName {
+		return RoleScheme
+	}
+	return RoleScheme + "-" + name
+}
+
+// mayDial says which roles a party's door is for; the host's own check of
+// terminals comes with their first message.
+func mayDial(role, peer string) bool {
+	switch {
+	case role == RoleScheme || strings.HasPrefix(role, RoleScheme+"-"):
+		return peer == RoleHost
+	case role == roleIssuer:
+		return peer == RoleScheme || strings.HasPrefix(peer, RoleScheme+"-")
+	}
+	return true
+}
 
 // RoleTerminal is what a terminal's certificate calls it.
 func RoleTerminal(t pay.TerminalID, m pay.MerchantID) string {
@@ -148,7 +168,15 @@ func (p *pki) server(role string, now time.Time) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: p.roots}, nil
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: p.roots,
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			if peer := cs.PeerCertificates[0].Subject.CommonName; !mayDial(role, peer) {
+				return fmt.Errorf("certificate of %q: %s does not serve it", peer, role)
+			}
+			return nil
+		},
+	}, nil
 }
 
 // client is the TLS side that dials the party of another role.

@@ -49,7 +49,8 @@ var Everything = Parts{World: true, Acquirer: true, Terminal: true, Web: true}
 type System struct {
 	Kit      Kit
 	Host     *host.Host
-	Scheme   *scheme.Scheme
+	Scheme   *scheme.Scheme            // UnionPay's stand-in
+	Schemes  map[string]*scheme.Scheme // all stand-ins, by name
 	Issuer   *issuer.Issuer
 	Terminal *terminal.Terminal
 	Field    *memory.Field // the memory reader's field; nil with PC/SC
@@ -59,9 +60,10 @@ type System struct {
 	POSURL  string // with the pairing token
 	TrayURL string
 
-	hostAddr, schemeAddr, issuerAddr, metricsAddr string
-	hostFaults                                    outage.Switch
-	answers                                       lossy
+	hostAddr, issuerAddr, metricsAddr string
+	schemeAddrs                       map[string]string // where stand-ins of this process listen, else what is configured
+	hostFaults                        outage.Switch
+	answers                           lossy
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,12 +84,20 @@ func Open(env rt.Env, cfg Config, parts Parts, log *slog.Logger) (*System, error
 			return nil, err
 		}
 	}
-	s := &System{hostAddr: cfg.Acquirer.Listen, schemeAddr: cfg.World.Scheme, issuerAddr: cfg.World.Issuer}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s := newSystem(cfg)
 	if err := s.open(env, cfg, parts, log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+func newSystem(cfg Config) *System {
+	s := &System{hostAddr: cfg.Acquirer.Listen, issuerAddr: cfg.World.Issuer, schemeAddrs: map[string]string{}, Schemes: map[string]*scheme.Scheme{}}
+	for _, c := range cfg.schemes() {
+		s.schemeAddrs[c.Name] = c.Address
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 func (s *System) open(env rt.Env, cfg Config, parts Parts, log *slog.Logger) error {
@@ -119,9 +129,9 @@ func (s *System) start(parts Parts) error {
 // OpenHost starts a host alone over a kit that was opened before: for who
 // measures it with terminals of its own.
 func OpenHost(kit Kit) (*System, error) {
-	s := &System{Kit: kit, hostAddr: kit.Config.Acquirer.Listen, schemeAddr: kit.Config.World.Scheme}
+	s := newSystem(kit.Config)
+	s.Kit = kit
 	s.Kit.Fatal = s.fail
-	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.openHost(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -140,7 +150,7 @@ func OpenKit(env rt.Env, cfg Config, log *slog.Logger) (Kit, error) {
 		return k, err
 	}
 	defer unlock()
-	if k.Secrets, err = loadSecrets(cfg.Data, cfg.Mode, env.Rand()); err != nil {
+	if k.Secrets, err = loadSecrets(cfg.Data, cfg.Mode, cfg.schemeNames(), env.Rand()); err != nil {
 		return k, err
 	}
 	pki, err := loadPKI(cfg.Data, cfg.Mode, env.Now())
@@ -180,8 +190,31 @@ func lock(path string) (func(), error) {
 // HostAddr is where terminals connect.
 func (s *System) HostAddr() string { return s.hostAddr }
 
-// SchemeAddr is where the scheme listens.
-func (s *System) SchemeAddr() string { return s.schemeAddr }
+// SchemeAddr is where UnionPay listens.
+func (s *System) SchemeAddr() string { return s.SchemeAddrOf(SchemeName) }
+
+// SchemeAddrOf is where the scheme of that name listens, or "".
+func (s *System) SchemeAddrOf(name string) string { return s.schemeAddrs[name] }
+
+// places is where this host reaches schemes: the stand-ins of this process, and
+// what is configured with a port.
+func (s *System) places(name string) []func() string {
+	at := func(addr string) func() string { return func() string { return addr } }
+	var out []func() string
+	for _, c := range s.Kit.Config.schemes() {
+		if c.Name != name {
+			continue
+		}
+		for i, addr := range append([]string{s.schemeAddrs[name]}, c.Alternate...) {
+			if !portZero(addr) {
+				out = append(out, at(addr))
+			} else if i == 0 {
+				return nil
+			}
+		}
+	}
+	return out
+}
 
 // IssuerAddr is where the issuer listens.
 func (s *System) IssuerAddr() string { return s.issuerAddr }
@@ -259,24 +292,43 @@ func (s *System) openWorld() error {
 	if s.Issuer, err = k.Issuer(ledger); err != nil {
 		return err
 	}
-	owed, err := filelog.Open[scheme.Record](k.Config.path("scheme", "owed.log"))
-	if err != nil {
-		return err
-	}
-	s.onClose(owed.Close)
 	iln, err := s.listen(roleIssuer, k.Config.World.Issuer, &s.issuerAddr)
 	if err != nil {
 		return err
 	}
 	s.task("issuer", func(ctx context.Context) error { return s.Issuer.Serve(ctx, iln) })
-	if s.Scheme, err = k.Scheme(owed, func() string { return s.issuerAddr }); err != nil {
-		return err
+	for _, c := range k.Config.schemes() {
+		if err := s.openScheme(c); err != nil {
+			return err
+		}
 	}
-	sln, err := s.listen(RoleScheme, k.Config.World.Scheme, &s.schemeAddr)
+	s.Scheme = s.Schemes[SchemeName]
+	return nil
+}
+
+// openScheme starts one scheme's stand-in.
+func (s *System) openScheme(c SchemeConfig) error {
+	k := s.Kit
+	file := "owed.log"
+	if c.Name != SchemeName {
+		file = c.Name + "-" + file
+	}
+	owed, err := filelog.Open[scheme.Record](k.Config.path("scheme", file))
 	if err != nil {
 		return err
 	}
-	s.task("scheme", func(ctx context.Context) error { return s.Scheme.Serve(ctx, sln) })
+	s.onClose(owed.Close)
+	one, err := k.Scheme(c.Name, owed, func() string { return s.issuerAddr })
+	if err != nil {
+		return err
+	}
+	addr := c.Address
+	ln, err := s.listen(SchemeRole(c.Name), addr, &addr)
+	if err != nil {
+		return err
+	}
+	s.schemeAddrs[c.Name], s.Schemes[c.Name] = addr, one
+	s.task("scheme "+c.Name, func(ctx context.Context) error { return one.Serve(ctx, ln) })
 	return nil
 }
 
@@ -314,7 +366,7 @@ func (s *System) openHost() error {
 			return nil
 		})
 	}
-	if s.Host, err = k.Host(books, heads, func() string { return s.schemeAddr }); err != nil {
+	if s.Host, err = k.Host(books, heads, s.places); err != nil {
 		return err
 	}
 	ln, err := s.listen(RoleHost, k.Config.Acquirer.Listen, &s.hostAddr)

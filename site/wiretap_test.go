@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"strings"
 	"sync"
 
 	"huika/emv/tag"
@@ -57,6 +58,9 @@ type wiretap struct {
 
 func (w *wiretap) Dialer(role, peer string, addr func() string) func(context.Context) (net.Conn, error) {
 	dial := w.Wire.Dialer(role, peer, addr)
+	if strings.HasPrefix(role, "scheme-") || strings.HasPrefix(peer, "scheme-") {
+		return dial // other schemes' wires are not read here
+	}
 	name := bankWire
 	switch peer {
 	case site.RoleHost:

@@ -62,3 +62,11 @@ func CountryOfLetters(alpha3 string) string {
 	}
 	return ""
 }
+
+// CountryOfNumber is the alpha-2 code of a number of three digits, or "".
+func CountryOfNumber(numeric string) string {
+	if e := country(numeric, 5); e != "" && len(numeric) == 3 {
+		return e[:2]
+	}
+	return ""
+}

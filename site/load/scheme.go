@@ -3,30 +3,27 @@ package load
 import (
 	"context"
 
-	"huika/iso8583"
 	"huika/iso8583/cup"
 	"huika/iso8583/link"
+	"huika/iso8583/scheme"
 	"huika/keys"
+	"huika/keys/zone"
 	"huika/site"
 )
 
-// answerer is a scheme that approves everything: the real dialect, MACs and
-// TLS, no business behind it.
+// answerer is a scheme that approves everything: the real dialect, MACs, key
+// exchange and TLS, no business behind it.
 type answerer struct {
 	addr string
-	mac  iso8583.MAC
+	kit  site.Kit
 }
 
 func startScheme(ctx context.Context, kit site.Kit) (*answerer, error) {
-	mac, err := keys.CMAC(kit.Secrets.AcquirerMAC)
-	if err != nil {
-		return nil, err
-	}
 	ln, err := kit.Wire.Listen(site.RoleScheme, "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &answerer{addr: ln.Addr().String(), mac: mac}
+	s := &answerer{addr: ln.Addr().String(), kit: kit}
 	kit.Env.Go("load scheme", func() {
 		if err := link.Serve(ctx, kit.Env, ln, link.ServerOptions{Handle: s.handle, MaxHandlers: 4096}); err != nil {
 			kit.Log.Error("scheme ended", "err", err)
@@ -35,18 +32,44 @@ func startScheme(ctx context.Context, kit site.Kit) (*answerer, error) {
 	return s, nil
 }
 
+// line is a connection's working keys. Its first message, the sign-on, comes alone.
+func (s *answerer) line(c *link.Conn) (*zone.Line, error) {
+	if k, ok := c.Session().(*zone.Line); ok {
+		return k, nil
+	}
+	z := s.kit.Secrets.Schemes[site.SchemeName]
+	k, err := zone.New(z.Master, z.PIN, z.MAC, false)
+	c.SetSession(k)
+	return k, err
+}
+
 func (s *answerer) handle(_ context.Context, c *link.Conn, frame []byte) {
-	var m, r iso8583.Message
-	if cup.CheckMAC(frame, s.mac) != nil || cup.Decode(frame, &m) != nil {
+	var m, r scheme.Message
+	k, err := s.line(c)
+	if err != nil || cup.Dialect.Decode(frame, &m) != nil {
 		c.Close()
 		return
 	}
-	r.ResponseTo(&m, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70)
-	r.Set(39, "00")
-	if m.MTI() == cup.MTIFinancial {
-		r.Set(38, "A1B2C3")
+	now := s.kit.Env.Now()
+	made, err := k.Verify(now, func(mac *keys.AESCMAC) error { return cup.Dialect.CheckMAC(frame, mac) })
+	if err != nil {
+		c.Close()
+		return
 	}
-	if out, err := cup.Encode(make([]byte, 0, 256), &r, s.mac); err != nil || c.Send(out) != nil {
+	r.ResponseTo(&m, "00")
+	switch {
+	case m.Function == scheme.KeyExchange:
+		w := zone.Wrapped{Use: zone.PIN, Key: m.Key.Wrapped, Check: m.Key.Check}
+		if m.Key.Use == scheme.MACKey {
+			w.Use = zone.MAC
+		}
+		if k.Take(w, now) != nil {
+			r.Code = "30"
+		}
+	case m.Kind == scheme.Payment:
+		r.AuthCode = "A1B2C3"
+	}
+	if out, err := cup.Dialect.Encode(make([]byte, 0, 256), &r, made.MAC); err != nil || c.Send(out) != nil {
 		c.Close()
 	}
 }
