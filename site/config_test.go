@@ -33,6 +33,12 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"level":               {"[log]\nlevel = \"loud\"", "log.level"},
 		"PIN":                 {"[world]\npin = \"12\"", "world.pin"},
 		"timeouts":            {"[timeouts]\nscheme = \"1s\"", "timeouts"},
+		"scheme's dialect":    {"[[acquirer.schemes]]\nname = \"a\"\ndialect = \"morse\"\naddress = \"h:1\"", "acquirer.schemes: a: dialect"},
+		"scheme's name":       {"[[acquirer.schemes]]\nname = \"A B\"\ndialect = \"cup\"\naddress = \"h:1\"", "acquirer.schemes: name"},
+		"scheme twice":        {"[[acquirer.schemes]]\nname = \"a\"\ndialect = \"cup\"\naddress = \"h:1\"\n[[acquirer.schemes]]\nname = \"a\"\ndialect = \"jcb\"\naddress = \"h:1\"", "stands twice"},
+		"scheme's address":    {"[[acquirer.schemes]]\nname = \"a\"\ndialect = \"cup\"\naddress = \"7002\"", "acquirer.schemes: a: address"},
+		"scheme's alternate":  {"[[acquirer.schemes]]\nname = \"a\"\ndialect = \"cup\"\naddress = \"h:1\"\nalternate = [\"h\"]", "acquirer.schemes: a: address"},
+		"scheme's window":     {"[[acquirer.schemes]]\nname = \"a\"\ndialect = \"cup\"\naddress = \"h:1\"\nwindow = -1", "acquirer.schemes: a: window"},
 		"no data":             {`data = ""`, "data"},
 	} {
 		cfg := site.Default()

@@ -5,6 +5,7 @@ import (
 
 	"huika/acquirer/book"
 	"huika/pay"
+	"huika/site"
 	"huika/terminal"
 )
 
@@ -44,9 +45,20 @@ func by(r terminal.Result) terminal.Original {
 }
 
 // Every kind of transaction through terminal, acquirer, scheme and issuer, on
-// their sockets: the customer's account and the merchant's move together.
+// their sockets, in each scheme's dialect: the customer's account and the merchant's move together.
 func TestEveryKind(t *testing.T) {
-	l := openLife(t)
+	for _, dialect := range []string{"cup", "visa", "mastercard", "amex", "jcb", "discover"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			everyKind(openLife(t, func(c *site.Config) {
+				c.Acquirer.Schemes = []site.SchemeConfig{{Name: site.SchemeName, Dialect: dialect, Address: "127.0.0.1:0"}}
+			}))
+		})
+	}
+}
+
+func everyKind(l life) {
+	t := l.t
 	start := l.customer()
 	moved := func(want int64) {
 		t.Helper()

@@ -20,10 +20,13 @@ type life struct {
 	*site.System
 }
 
-func openLife(t *testing.T) life {
+func openLife(t *testing.T, set ...func(*site.Config)) life {
 	t.Helper()
 	cfg := site.Default()
 	cfg.Data = t.TempDir()
+	for _, f := range set {
+		f(&cfg)
+	}
 	s, err := site.Open(rt.Real(), cfg, site.Parts{World: true, Acquirer: true, Terminal: true}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)

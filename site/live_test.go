@@ -32,6 +32,7 @@ func live(t *testing.T) site.Config {
 	cfg.Mode, cfg.Data = site.Live, t.TempDir()
 	cfg.Terminal.DemoListen, cfg.Terminal.Reader = "", "pcsc"
 	cfg.Terminal.CAKeys = caKeys(t, 0x0B)
+	cfg.World.Scheme = "127.0.0.1:7002"
 	authority(t, cfg.Data, "Example Payments CA")
 	return cfg
 }
@@ -107,6 +108,7 @@ func TestLiveRefusesWhatIsOfADemonstration(t *testing.T) {
 		parts  site.Parts
 		says   string
 	}{
+		"nobody to ask":            {func(c *site.Config) { c.World.Scheme = "127.0.0.1:0" }, host, "acquirer.schemes"},
 		"card tray":                {func(c *site.Config) { c.Terminal.DemoListen = "127.0.0.1:0" }, host, "terminal.demo_listen"},
 		"memory reader":            {func(c *site.Config) { c.Terminal.Reader = "memory" }, host, "terminal.reader"},
 		"page open to the network": {func(c *site.Config) { c.Terminal.Listen = "0.0.0.0:8080" }, host, "terminal.listen"},

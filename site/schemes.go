@@ -1,7 +1,6 @@
 package site
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -178,7 +177,7 @@ func (k Kit) hostSchemes(at Places) ([]host.SchemeConfig, error) {
 		out = append(out, one)
 	}
 	if len(out) == 0 {
-		return nil, errors.New("no scheme can be reached: give acquirer.schemes addresses, or world.scheme")
+		return nil, fmt.Errorf("%w: acquirer.schemes: no scheme can be reached: give addresses there, or in world.scheme", ErrConfig)
 	}
 	return out, nil
 }

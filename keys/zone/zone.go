@@ -38,8 +38,8 @@ const KeySize = 16
 // under the master key, or their check value does not fit.
 var ErrRefused = errors.New("working key refused")
 
-// ErrBusy says that an exchange of this side's own is under way.
-var ErrBusy = errors.New("a key exchange of our own is under way")
+// ErrBusy says that an exchange is under way: for Take one of this side's own.
+var ErrBusy = errors.New("a key exchange is under way")
 
 // Keys is one generation.
 type Keys struct {
@@ -75,14 +75,23 @@ type Line struct {
 	master pay.Secret // AES; none: keys can't be changed
 	yields bool
 
-	mu       sync.Mutex
-	current  *Keys
-	previous *Keys // accepted until its time
-	until    time.Time
-	offered  *Keys // ours, not taken by the other side yet
-	yielded  bool  // the other side's came first: ours is not to be used
-	staged   pay.Secret
+	mu      sync.Mutex
+	current *Keys
+	before  []aged // the newest first, at most MaxReplaced
+	offered *Keys  // ours; whether the other side has taken it we have not heard yet
+	yielded bool   // the other side's came meanwhile: ours is not to be used
+	staged  pay.Secret
 }
+
+// aged is a generation that is accepted until its time.
+type aged struct {
+	*Keys
+	until time.Time
+}
+
+// MaxReplaced bounds how many replaced generations are accepted at once: who
+// changes keys more often than that within Grace loses messages under way.
+const MaxReplaced = 4
 
 // New begins with the keys that both sides hold. master may be none. yields: this
 // side's own exchange gives way to the other's. Errors: keys.ErrKey.
@@ -125,18 +134,20 @@ func (l *Line) Current() *Keys {
 // returns what check said of the current one.
 func (l *Line) Verify(now time.Time, check func(*keys.AESCMAC) error) (*Keys, error) {
 	l.mu.Lock()
-	first, offered, previous := l.current, l.offered, l.previous
-	if previous != nil && now.After(l.until) {
-		l.previous, previous = nil, nil
-	}
+	first, offered := l.current, l.offered
+	var before [MaxReplaced]aged
+	copy(before[:], l.before)
 	l.mu.Unlock()
 	err := check(first.MAC)
 	if err == nil {
 		return first, nil
 	}
-	for _, k := range [...]*Keys{offered, previous} {
-		if k != nil && check(k.MAC) == nil {
-			return k, nil
+	if offered != nil && check(offered.MAC) == nil {
+		return offered, nil
+	}
+	for _, k := range before {
+		if k.Keys != nil && !now.After(k.until) && check(k.MAC) == nil {
+			return k.Keys, nil
 		}
 	}
 	return nil, err
@@ -167,10 +178,12 @@ func (l *Line) Offer(random io.Reader) (pin, mac Wrapped, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.offered != nil {
+	if l.offered != nil || l.yields && l.staged.Len() > 0 {
 		return Wrapped{}, Wrapped{}, ErrBusy
 	}
-	l.offered, l.yielded = k, false
+	// What the other side has half done ends here: its MAC key, sent before it
+	// knew of ours or after, will be refused.
+	l.offered, l.yielded, l.staged = k, false, pay.Secret{}
 	return pin, mac, nil
 }
 
@@ -187,7 +200,11 @@ func (l *Line) wrap(u Use, key pay.Secret) (w Wrapped, err error) {
 func (l *Line) Confirm(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.offered != nil && !l.yielded {
+	switch {
+	case l.offered == nil:
+	case l.yielded:
+		l.retire(l.offered, now) // the other side used it until its own came
+	default:
 		l.use(l.offered, now)
 	}
 	l.offered = nil
@@ -202,7 +219,13 @@ func (l *Line) Withdraw() {
 }
 
 func (l *Line) use(k *Keys, now time.Time) {
-	l.previous, l.until, l.current = l.current, now.Add(Grace), k
+	l.retire(l.current, now)
+	l.current = k
+}
+
+// retire keeps a generation for its grace.
+func (l *Line) retire(k *Keys, now time.Time) {
+	l.before = append([]aged{{k, now.Add(Grace)}}, l.before[:min(len(l.before), MaxReplaced-1)]...)
 }
 
 // Take accepts a key of the other side's offer. The PIN key waits for the MAC
@@ -226,11 +249,13 @@ func (l *Line) Take(w Wrapped, now time.Time) error {
 	case l.staged.Len() == 0:
 		return fmt.Errorf("%w: a MAC key without the PIN key of its generation", ErrRefused)
 	}
-	k, err := generation(l.staged, key)
+	pin := l.staged
+	l.staged = pay.Secret{}
+	k, err := generation(pin, key)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	l.staged, l.yielded = pay.Secret{}, true
+	l.yielded = true
 	l.use(k, now)
 	return nil
 }

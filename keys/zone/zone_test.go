@@ -150,6 +150,8 @@ func TestAnyOrder(t *testing.T) {
 			f.sealed = seal(ends[from], fmt.Sprint(len(wires[1-from]), r))
 			wires[1-from] = append(wires[1-from], f)
 		}
+		// What an answer leads to happens in a task of its own, later.
+		var tasks [2][]func()
 		deliver := func(to int) {
 			f := wires[to][0]
 			wires[to] = wires[to][1:]
@@ -159,20 +161,32 @@ func TestAnyOrder(t *testing.T) {
 			switch {
 			case f.key != nil:
 				send(to, frame{answer: true, ok: ends[to].Take(*f.key, start) == nil})
-			case f.answer && !f.ok:
-				ends[to].Withdraw()
-				offers[to] = nil
-			case f.answer && len(offers[to]) > 0:
-				next := offers[to][0]
-				offers[to] = offers[to][1:]
-				send(to, frame{key: &next})
 			case f.answer:
-				ends[to].Confirm(start)
+				tasks[to] = append(tasks[to], func() {
+					switch {
+					case !f.ok:
+						ends[to].Withdraw()
+						offers[to] = nil
+					case len(offers[to]) > 0:
+						next := offers[to][0]
+						offers[to] = offers[to][1:]
+						send(to, frame{key: &next})
+					default:
+						ends[to].Confirm(start)
+					}
+				})
+			}
+		}
+		resume := func(end int) {
+			if len(tasks[end]) > 0 {
+				f := tasks[end][0]
+				tasks[end] = tasks[end][1:]
+				f()
 			}
 		}
 		for range rapid.IntRange(1, 60).Draw(r, "steps") {
 			end := rapid.IntRange(0, 1).Draw(r, "end")
-			switch rapid.IntRange(0, 3).Draw(r, "what") {
+			switch rapid.IntRange(0, 6).Draw(r, "what") {
 			case 0:
 				if pin, mac, err := ends[end].Offer(rand.Reader); err == nil {
 					offers[end] = []zone.Wrapped{mac}
@@ -180,14 +194,17 @@ func TestAnyOrder(t *testing.T) {
 				}
 			case 1:
 				send(end, frame{})
+			case 2, 3:
+				resume(end)
 			default:
 				if len(wires[end]) > 0 {
 					deliver(end)
 				}
 			}
 		}
-		for len(wires[0])+len(wires[1]) > 0 {
+		for len(wires[0])+len(wires[1])+len(tasks[0])+len(tasks[1]) > 0 {
 			for end := range ends {
+				resume(end)
 				if len(wires[end]) > 0 {
 					deliver(end)
 				}
