@@ -93,10 +93,13 @@ type AcquirerConfig struct {
 	Listen        string         `toml:"listen"`         // terminals, TLS
 	MetricsListen string         `toml:"metrics_listen"` // /healthz and /metrics of a host that runs alone
 	Lanes         int            `toml:"lanes"`
-	Schemes       []SchemeConfig `toml:"schemes"` // none: all six, as far as they can be reached
-	BINs          string         `toml:"bins"`    // CSV file of card number ranges, read again when it changes; "": the built-in one
-	Store         string         `toml:"store"`   // sqlite or postgres
-	DSN           string         `toml:"dsn"`     // of postgres: a connection string; never logged
+	Schemes       []SchemeConfig `toml:"schemes"`      // none: all six, as far as they can be reached
+	BINs          string         `toml:"bins"`         // CSV file of card number ranges, read again when it changes; "": the built-in one
+	NoPINLimit    int64          `toml:"no_pin_limit"` // fen; terminals take up to and including so much without a PIN; 0: terminal.cvm_limit less one
+	NoCDCVM       bool           `toml:"no_cdcvm"`     // a device's own verification does not count
+	Blacklist     string         `toml:"blacklist"`    // file of card numbers that no terminal takes, one a line, read again when it changes
+	Store         string         `toml:"store"`        // sqlite or postgres
+	DSN           string         `toml:"dsn"`          // of postgres: a connection string; never logged
 }
 
 // WorldConfig is where the stand-ins listen.
@@ -226,6 +229,12 @@ func setField(v reflect.Value, path, value string) error {
 				return fmt.Errorf("want a whole number, have %q", value)
 			}
 			f.SetInt(n)
+		case reflect.Bool:
+			on, err := strconv.ParseBool(value)
+			if err != nil {
+				return fmt.Errorf("want true or false, have %q", value)
+			}
+			f.SetBool(on)
 		case reflect.Slice:
 			if f.Type().Elem().Kind() != reflect.String {
 				return errors.New("this field can't be set from the environment")
@@ -276,6 +285,9 @@ func (c *Config) Check() error {
 	}
 	if n := c.Acquirer.Lanes; n < 1 || n > 1024 {
 		return bad("acquirer.lanes", "%d: want 1 to 1024", n)
+	}
+	if n := c.Acquirer.NoPINLimit; n < 0 || n > pay.MaxMinor {
+		return bad("acquirer.no_pin_limit", "%d: want fen, 0 or more", n)
 	}
 	if s := c.Acquirer.Store; s != "sqlite" && s != "postgres" {
 		return bad("acquirer.store", "%q: want sqlite or postgres", s)

@@ -35,6 +35,8 @@ type Kit struct {
 	Fatal func(error)
 	// Ranges are the card number ranges; nil: those of the configuration, as they are now.
 	Ranges *bin.Live
+	// Downloads are what terminals are given; nil: those of the configuration, as they are now.
+	Downloads host.Downloader
 	// Terminals are known to the host beside the configured one.
 	Terminals []host.Terminal
 	// PIN gives a profile's PIN; nil: Config.World.PIN for all.
@@ -101,6 +103,14 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemes Places) (*hos
 	ends, err := k.hostSchemes(schemes)
 	if err != nil {
 		return nil, err
+	}
+	given := k.Downloads
+	if given == nil {
+		d, _, err := k.Config.downloads()
+		if err != nil {
+			return nil, err
+		}
+		given = d
 	}
 	return host.New(k.Env, host.Config{
 		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes,

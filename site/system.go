@@ -366,6 +366,17 @@ func (s *System) openHost() error {
 			return nil
 		})
 	}
+	given, listed, err := k.Config.downloads()
+	if err != nil {
+		return err
+	}
+	k.Downloads = given
+	if k.Config.Acquirer.Blacklist != "" {
+		s.task("blacklist", func(ctx context.Context) error {
+			s.followBlacklist(ctx, given, listed)
+			return nil
+		})
+	}
 	if s.Host, err = k.Host(books, heads, s.places); err != nil {
 		return err
 	}

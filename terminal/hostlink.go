@@ -31,6 +31,7 @@ var errAnswer = errors.New("the host's answer can't be used")
 type answer struct {
 	m      *iso8583.Message
 	macErr error
+	orders pos.Requirement
 }
 
 func (a answer) code() string { return a.m.Get(39) }
@@ -51,9 +52,11 @@ func (t *Terminal) exchange(ctx context.Context, call caller, request *iso8583.M
 		return answer{}, err
 	}
 	a := answer{m: iso8583.NewMessage()}
-	if _, err := pos.Decode(got, a.m); err != nil {
+	hdr, err := pos.Decode(got, a.m)
+	if err != nil {
 		return answer{}, fmt.Errorf("%w: %w", errAnswer, err)
 	}
+	a.orders = hdr.Requirement()
 	if len(a.code()) != 2 {
 		return answer{}, fmt.Errorf("%w: no response code", errAnswer)
 	}
@@ -105,9 +108,16 @@ func (t *Terminal) signOn(ctx context.Context, mux *link.Mux) error {
 		return err
 	}
 	t.setClock(a.m)
+	fresh := &session{pin: keys.PIN, mac: mac}
+	if a.orders == pos.RequireDownload {
+		if err := t.download(ctx, mux, fresh); err != nil {
+			return err
+		}
+	}
 	t.mu.Lock()
 	t.keysSeq++
-	t.keys = &session{seq: t.keysSeq, pin: keys.PIN, mac: mac}
+	fresh.seq = t.keysSeq
+	t.keys = fresh
 	t.view.Host = HostView{Online: true, SignedIn: true, PendingReversals: t.view.Host.PendingReversals, Since: t.env.Now()}
 	t.publish()
 	t.mu.Unlock()
@@ -123,6 +133,25 @@ func (t *Terminal) openBatch(ctx context.Context, field60 string) error {
 		return nil // the host leaves the batch to the terminal
 	}
 	return t.startBatch(ctx, f60.Batch)
+}
+
+// signOutWait bounds the goodbye of a terminal that ends.
+const signOutWait = time.Second
+
+// signOut tells the host that the working keys are not used any more.
+func (t *Terminal) signOut(ctx context.Context) {
+	s := t.signedIn()
+	if s == nil || !t.client.Up() {
+		return
+	}
+	k, err := t.drawNumber(ctx)
+	if err != nil {
+		return // append has told
+	}
+	m := t.base(pos.MTIManagement, k, pos.F60{Type: "00", Network: pos.NetworkSignOut})
+	if _, err := t.exchange(ctx, t.client.Call, m, s.mac, signOutWait); err != nil {
+		t.cfg.Log.Info("sign-out not answered", "err", err)
+	}
 }
 
 // linkDown hears that an attempt failed or the connection ended.
@@ -196,5 +225,8 @@ func (t *Terminal) echo(ctx context.Context) {
 	case a.code() != "00":
 		t.cfg.Log.Warn("echo refused", "response", a.code())
 		t.client.Drop() // signs in again
+	case a.orders == pos.RequireSignIn:
+		t.cfg.Log.Info("the host wants a new sign-in")
+		t.client.Drop()
 	}
 }

@@ -103,7 +103,7 @@ func (t *Terminal) receiptBase(r Result, amount pay.Money) receipt.Data {
 	d := receipt.Data{
 		Simulation: t.cfg.Mode == "demo", MerchantName: t.cfg.MerchantName, MerchantID: t.cfg.MerchantID, TerminalID: t.cfg.TerminalID,
 		Approved: r.Outcome == Approved, Amount: amount, Time: r.Time, CardLabel: r.Label, MaskedPAN: r.MaskedPAN, AID: r.AID,
-		Batch: r.Batch, STAN: r.STAN, RRN: r.RRN, AuthCode: r.AuthCode, Response: r.ResponseCode, CVM: r.CVM, FreeUpTo: t.money(t.cfg.Limits.CVM - 1),
+		Batch: r.Batch, STAN: r.STAN, RRN: r.RRN, AuthCode: r.AuthCode, Response: r.ResponseCode, CVM: r.CVM, FreeUpTo: t.money(cvmLimit(t.ruled().params) - 1),
 	}
 	if w, ok := Explain(r.Reason); ok {
 		d.SaysZH, d.SaysEN = w.ZH+"。"+w.NextZH+"。", w.EN+". "+w.NextEN+"."

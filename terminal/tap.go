@@ -42,8 +42,9 @@ func (t *Terminal) waitTap(ctx context.Context, s *sale, k journal.Key) (*tapped
 		tx := emv.Transaction{Amount: s.amount, Type: s.kind.txType, Time: t.now(), Sequence: uint32(k.STAN)}
 		rec := trace.NewRecorder(t.cfg.Reader, t.env.Rand(), t.env.Now, func() { t.showRows(s) })
 		t.waitingForCard(s, rec)
+		ruled := t.ruled()
 		p := &entry.Point{
-			Combinations: t.cfg.combinations(s.kind.ask), Kernels: t.kernels, Reader: rec, Display: display{t, s},
+			Combinations: t.combinations(ruled, s.kind.ask), Kernels: ruled.kernels, Reader: rec, Display: display{t, s},
 			Terminal: t.cfg.emvTerminal(), Rand: rec, Now: t.env.Now, Observer: display{t, s}, CardTimeout: t.cfg.Timeouts.Present,
 		}
 		r, err := p.Run(ctx, tx)
@@ -156,9 +157,9 @@ func (t *Terminal) declineReason(tap *tapped) string {
 		return ReasonNotGenuine
 	case expired(tap.card.hex(tag.ExpirationDate), today), expired(tap.card.expiry, today):
 		return ReasonCardExpired
-	case t.cfg.ExceptionFile != nil && !tap.card.pan.IsZero() && t.cfg.ExceptionFile(tap.card.pan, lastTwo(tap.card.psn)):
+	case !tap.card.pan.IsZero() && t.listed(tap.card.pan, lastTwo(tap.card.psn)):
 		return ReasonCardBlocked
-	case (cid == "80" || cid == "40") && tap.tx.Amount.Minor >= t.cfg.Limits.CVM && o.CVM == emv.CVMNotGiven:
+	case (cid == "80" || cid == "40") && tap.tx.Amount.Minor >= cvmLimit(t.ruled().params) && o.CVM == emv.CVMNotGiven:
 		return ReasonNotVerified
 	}
 	return ReasonCardDeclined

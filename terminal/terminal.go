@@ -22,7 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"huika/emv/entry"
 	"huika/iso8583/link"
 	"huika/iso8583/pos"
 	"huika/pay"
@@ -33,13 +32,12 @@ import (
 
 // Terminal is one POS. All its methods may be called from any task.
 type Terminal struct {
-	env     rt.Env
-	cfg     Config
-	kernels *entry.Kernels
-	pad     *pinpad.Pad
-	client  *link.Client
-	keeper  rt.Waiter         // wakes the task that sends reversals
-	fatal   *rt.Future[error] // the journal can't be trusted any more: Run ends
+	env    rt.Env
+	cfg    Config
+	pad    *pinpad.Pad
+	client *link.Client
+	keeper rt.Waiter         // wakes the task that sends reversals
+	fatal  *rt.Future[error] // the journal can't be trusted any more: Run ends
 
 	numbers sync.Mutex // held from drawing a STAN until it is in the journal
 	batch   string
@@ -53,6 +51,7 @@ type Terminal struct {
 	current   *sale              // under way, or the last one until it is dismissed
 	keys      *session           // nil: not signed in
 	keysSeq   uint64             // number of the newest sign-in
+	rules     rules              // of the configuration, and of the host's downloads
 	reversals []journal.Reversal // owed, oldest first
 	uiSeq     uint64
 	totals    journal.Totals // of the batch
@@ -65,13 +64,10 @@ func New(env rt.Env, cfg Config) (*Terminal, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	kernels, err := Kernels(KernelConfig{CAKeys: cfg.CAKeys, ExceptionFile: cfg.ExceptionFile, CVMLimit: cfg.Limits.CVM})
-	if err != nil {
+	t := &Terminal{env: env, cfg: cfg, pad: pinpad.New(env.Rand()), keeper: env.NewWaiter(), fatal: rt.NewFuture[error](env)}
+	var err error
+	if t.rules, err = t.configured(); err != nil {
 		return nil, err
-	}
-	t := &Terminal{
-		env: env, cfg: cfg, kernels: kernels, pad: pinpad.New(env.Rand()),
-		keeper: env.NewWaiter(), fatal: rt.NewFuture[error](env),
 	}
 	now := env.Now()
 	health := cfg.Reader.Status()
@@ -109,7 +105,9 @@ func (t *Terminal) Run(ctx context.Context) error {
 		ended = append(ended, done)
 		t.env.Go(name, func() { done.Set(f(ctx)) })
 	}
-	task("terminal link", t.client.Run)
+	links, cut := context.WithCancel(context.WithoutCancel(ctx)) // the link outlives ctx by a sign-out
+	defer cut()
+	task("terminal link", func(context.Context) error { return t.client.Run(links) })
 	task("terminal keeper", t.keep)
 	task("terminal reader watch", t.watchReader)
 	t.mu.Lock()
@@ -131,6 +129,10 @@ func (t *Terminal) Run(ctx context.Context) error {
 			return errors.Join(err, werr)
 		}
 	}
+	if waited != nil { // an orderly end: the journal is sound
+		t.signOut(rest)
+	}
+	cut()
 	for _, f := range ended {
 		if _, werr := f.Get(rest); werr != nil { // their own errors are ctx's
 			return errors.Join(err, werr)

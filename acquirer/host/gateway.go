@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"huika/iso8583"
 	"huika/iso8583/link"
@@ -26,8 +27,9 @@ type session struct {
 }
 
 type workingKeys struct {
-	pin pay.Secret
-	mac iso8583.MAC
+	pin   pay.Secret
+	mac   iso8583.MAC
+	since time.Time
 }
 
 func (s *session) working() *workingKeys {
@@ -50,11 +52,12 @@ type answer struct {
 	code    string
 	rrn     string
 	auth    string
-	issuer  []byte    // F55 of the answer: never stored
-	balance string    // F54 of a balance inquiry: never stored
-	totals  string    // F48 of a settlement
-	silent  bool      // no reply: the terminal has given up, its reversal rules
-	open    *resolver // goes on with it; it passes over what is in flight, so it is woken after the landing
+	issuer  []byte          // F55 of the answer: never stored
+	balance string          // F54 of a balance inquiry: never stored
+	totals  string          // F48 of a settlement
+	silent  bool            // no reply: the terminal has given up, its reversal rules
+	orders  pos.Requirement // of a management answer
+	open    *resolver       // goes on with it; it passes over what is in flight, so it is woken after the landing
 }
 
 // messages are those of the hot path, used again: a message is large, and lives
@@ -113,9 +116,9 @@ func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 	}
 	switch mti := m.MTI(); mti {
 	case pos.MTISignIn:
-		h.signIn(ctx, c, hdr, m, s)
+		h.signInOrDownload(ctx, c, hdr, s, m, frame)
 	case pos.MTIManagement:
-		h.reply(c, hdr, m, answer{code: "00"}, s.working().code()) // echo and sign-out change nothing here
+		h.manage(c, hdr, s, m, frame)
 	case pos.MTIAuthorisation, pos.MTIFinancial, pos.MTIAdvice, pos.MTIReversal, pos.MTISettlement, pos.MTIUpload:
 		w := s.working()
 		if w == nil || pos.CheckMAC(frame, w.mac) != nil {
@@ -182,6 +185,10 @@ func (h *Host) signIn(ctx context.Context, c *link.Conn, hdr pos.Header, m *iso8
 		h.reply(c, hdr, m, answer{code: "30"}, nil)
 		return
 	}
+	orders := pos.RequireNothing
+	if h.cfg.Downloads != nil {
+		orders = pos.RequireDownload
+	}
 	fresh, err := h.makeKeys()
 	if err != nil {
 		h.cfg.Log.Error("no working keys", "terminal", s.terminal.ID, "err", err)
@@ -193,10 +200,10 @@ func (h *Host) signIn(ctx context.Context, c *link.Conn, hdr pos.Header, m *iso8
 		var mac *keys.AESCMAC
 		if mac, err = keys.CMAC(fresh.MAC); err == nil {
 			s.mu.Lock()
-			s.keys = &workingKeys{fresh.PIN, mac}
+			s.keys = &workingKeys{pin: fresh.PIN, mac: mac, since: h.env.Now()}
 			s.mu.Unlock()
 			f60.Batch = h.openBatch(ctx, s, f60.Batch)
-			h.replyWith(c, hdr, m, answer{code: "00"}, nil, func(r *iso8583.Message) {
+			h.replyWith(c, hdr, m, answer{code: "00", orders: orders}, nil, func(r *iso8583.Message) {
 				r.SetBytes(62, f62)
 				r.Set(60, f60.String())
 			})
@@ -253,7 +260,7 @@ func (h *Host) replyWith(c *link.Conn, hdr pos.Header, m *iso8583.Message, a ans
 	if more != nil {
 		more(r)
 	}
-	out, err := pos.Encode(nil, hdr.Reply(), r, mac)
+	out, err := pos.Encode(nil, hdr.Reply().WithRequirement(a.orders), r, mac)
 	if err != nil {
 		h.cfg.Log.Error("answer can't be packed", "mti", r.MTI(), "err", err)
 		return

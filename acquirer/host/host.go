@@ -67,6 +67,11 @@ type Config struct {
 	Fee func(m pay.MerchantID, card pay.PAN, amount pay.Money) (fen int64, rule string)
 	// FingerprintKey keys the digest that tells a repeated message from another one with the same key: 16 bytes.
 	FingerprintKey pay.Secret
+	// Downloads are what terminals are given after their sign-in; nil: nothing.
+	Downloads Downloader
+	// TerminalKeysEvery is the age of a terminal's working keys at which its next
+	// echo is answered with the order to sign in again.
+	TerminalKeysEvery time.Duration
 	// Identify reads who is at the other end. nil: the connection has no
 	// certificate (the simulation), and the message's own F41 and F42 count.
 	Identify func(net.Conn) (Identity, error)
@@ -106,6 +111,7 @@ func (c *Config) defaults() {
 	def(&c.Timeouts.RetryCeil, 30*time.Second)
 	def(&c.Timeouts.CommitPause, 50*time.Millisecond)
 	def(&c.LeaseTTL, DefaultLeaseTTL)
+	def(&c.TerminalKeysEvery, DefaultKeysEvery)
 	lim := func(n *int, v int) {
 		if *n <= 0 {
 			*n = v

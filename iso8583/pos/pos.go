@@ -42,8 +42,9 @@ type Requirement uint8
 
 // Follow-ups in one vendor's usage.
 const (
-	RequireNothing Requirement = 0
-	RequireSignIn  Requirement = 3
+	RequireNothing  Requirement = 0
+	RequireDownload Requirement = 1 // parameters and lists are to be had; which nibble says so is our reading
+	RequireSignIn   Requirement = 3
 )
 
 // Requirement is what the host orders.
