@@ -116,7 +116,7 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemes Places) (*hos
 		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes,
 		Terminals: append([]host.Terminal{k.hostTerminal()}, k.Terminals...),
 		Schemes:   ends,
-		Cards:     cards.Lookup, Fee: k.Config.fees(cards.Lookup),
+		Downloads: given, Cards: cards.Lookup, Fee: k.Config.fees(cards.Lookup),
 		AcquirerID: k.Config.Acquirer.ID, Sealer: sealer, FingerprintKey: k.Secrets.Fingerprint, Identify: k.Wire.Identify(),
 		Location: k.Config.Location(), Timeouts: host.Timeouts{Scheme: time.Duration(k.Config.Timeouts.Scheme)},
 		Log: k.Log.With("part", "host"), Fatal: k.Fatal,

@@ -48,14 +48,16 @@ type stage struct {
 	stop  context.CancelFunc
 	heads map[pay.MerchantID]book.Head
 
-	mu      sync.Mutex
-	asked   []*iso8583.Message // what the scheme got, in order
-	answer  func(m *iso8583.Message) (code string, send bool)
-	limits  host.Limits
-	fee     func(pay.MerchantID, pay.PAN, pay.Money) (int64, string)
-	cards   func(pay.PAN) (bin.Range, bool)
-	more    []host.SchemeConfig // beside the one that the test plays
-	holding func()              // called by the store before it writes
+	mu        sync.Mutex
+	asked     []*iso8583.Message // what the scheme got, in order
+	answer    func(m *iso8583.Message) (code string, send bool)
+	limits    host.Limits
+	fee       func(pay.MerchantID, pay.PAN, pay.Money) (int64, string)
+	cards     func(pay.PAN) (bin.Range, bool)
+	more      []host.SchemeConfig // beside the one that the test plays
+	downloads host.Downloader
+	keysEvery time.Duration // of terminals
+	holding   func()        // called by the store before it writes
 }
 
 func (s *stage) Keep(heads []book.MerchantHead) error {
@@ -158,7 +160,7 @@ func (s *stage) hostAt(node, addr, owner string) *host.Host {
 		Store: heldStore{s.store, s}, Heads: s, Terminals: []host.Terminal{{ID: tid, Merchant: merchant, TMK: secret(1)}},
 		Schemes: append([]host.SchemeConfig{{Name: "unionpay", Prefixes: []string{"62"}, Dialect: cup.Dialect, ZPK: pinKey, MACKey: secret(3),
 			Dial: func(ctx context.Context) (net.Conn, error) { return env.Dial(ctx, cupAddr) }}}, s.more...),
-		Cards: s.cards, Owner: owner, LeaseTTL: 6 * time.Second,
+		Downloads: s.downloads, TerminalKeysEvery: s.keysEvery, Cards: s.cards, Owner: owner, LeaseTTL: 6 * time.Second,
 		AcquirerID: "48160000", Sealer: seal, FingerprintKey: secret(4), Limits: s.limits, Fee: s.fee,
 		Timeouts: host.Timeouts{Scheme: 4 * time.Second, RetryPause: 100 * time.Millisecond, RetryCeil: 5 * time.Second},
 		Log:      slog.New(slog.NewTextHandler(&s.log, nil)), Fatal: func(err error) { s.t.Errorf("fatal: %v", err) },
