@@ -216,6 +216,7 @@ func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 	}
 	err := link.Serve(ctx, h.env, ln, link.ServerOptions{
 		MaxConns: h.cfg.Limits.Connections, IdleTimeout: h.cfg.Timeouts.Idle, Handle: h.receive,
+		ReadBuffer: terminalBuffer, // many connections, each with little to say at once
 	})
 	cancel()
 	h.signOff(links)
@@ -242,6 +243,9 @@ func (h *Host) signOff(ctx context.Context) {
 		_, _ = done.Get(ctx) // each ends by itself, in signOffWait at the latest
 	}
 }
+
+// terminalBuffer is read from a terminal at once; the longest frame may be longer.
+const terminalBuffer = 1024
 
 // Up reports whether every scheme has a link that is signed on.
 func (h *Host) Up() bool {

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ const (
 	DefaultMaxHandlers = 64
 	DefaultIdleTimeout = 5 * time.Minute
 
+	// DefaultFrameTimeout is for a handshake, and for the rest of a frame that has begun.
+	DefaultFrameTimeout = 10 * time.Second
+
 	// maxAcceptErrors in a row end Serve; the pause between them grows to acceptPauseMax.
 	maxAcceptErrors = 16
 	acceptPauseMin  = 5 * time.Millisecond
@@ -26,10 +30,14 @@ const (
 
 // ServerOptions say how a Server treats its connections.
 type ServerOptions struct {
-	MaxConns     int           // more are closed at once; 0: DefaultMaxConns
-	MaxHandlers  int           // frames of one connection under way; beyond it the connection is not read; 0: DefaultMaxHandlers
-	IdleTimeout  time.Duration // a connection without a frame for so long is closed; 0: DefaultIdleTimeout
+	MaxConns    int           // more are closed at once; 0: DefaultMaxConns
+	MaxHandlers int           // frames of one connection under way; beyond it the connection is not read; 0: DefaultMaxHandlers
+	IdleTimeout time.Duration // a connection without a frame for so long is closed; 0: DefaultIdleTimeout
+	// FrameTimeout is for the TLS handshake, and for a frame from its first byte to
+	// its last: who sends slower is not served; 0: DefaultFrameTimeout.
+	FrameTimeout time.Duration
 	WriteTimeout time.Duration // 0: DefaultWriteTimeout
+	ReadBuffer   int           // bytes that every connection holds while it is idle; 0: readBuffer
 
 	// Handle is called in a task of its own for each frame, which it owns. Its
 	// context is Serve's: it does not end with the connection, because a payment
@@ -119,8 +127,14 @@ func Serve(ctx context.Context, env rt.Env, ln net.Listener, opt ServerOptions) 
 	if opt.IdleTimeout == 0 {
 		opt.IdleTimeout = DefaultIdleTimeout
 	}
+	if opt.FrameTimeout == 0 {
+		opt.FrameTimeout = DefaultFrameTimeout
+	}
 	if opt.WriteTimeout == 0 {
 		opt.WriteTimeout = DefaultWriteTimeout
+	}
+	if opt.ReadBuffer == 0 {
+		opt.ReadBuffer = readBuffer
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -249,13 +263,41 @@ func (s *server) closed(c *Conn, err error) {
 	}
 }
 
+// handshake ends the TLS handshake where there is one, however the connection is wrapped.
+func (s *server) handshake(c *Conn) error {
+	if err := c.conn.SetReadDeadline(s.env.Now().Add(s.opt.FrameTimeout)); err != nil {
+		return err
+	}
+	for at := c.conn; ; {
+		if secure, ok := at.(interface{ HandshakeContext(context.Context) error }); ok {
+			return secure.HandshakeContext(s.ctx)
+		}
+		inner, ok := at.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		at = inner.NetConn()
+	}
+}
+
 func (s *server) read(c *Conn) error {
-	r := newReader(c.conn)
+	if err := s.handshake(c); err != nil {
+		return err
+	}
+	r := bufio.NewReaderSize(c.conn, s.opt.ReadBuffer)
 	for {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.conn.SetReadDeadline(s.env.Now().Add(s.opt.IdleTimeout)); err != nil {
+		if r.Buffered() == 0 {
+			if err := c.conn.SetReadDeadline(s.env.Now().Add(s.opt.IdleTimeout)); err != nil {
+				return err
+			}
+			if _, err := r.Peek(1); err != nil {
+				return err
+			}
+		}
+		if err := c.conn.SetReadDeadline(s.env.Now().Add(s.opt.FrameTimeout)); err != nil {
 			return err
 		}
 		frame, err := ReadFrame(r, nil)

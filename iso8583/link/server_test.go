@@ -246,3 +246,45 @@ func TestAcceptFails(t *testing.T) {
 		}
 	})
 }
+
+// A frame that drips in, and a connection that never says a word, each have
+// their time; what comes whole is served meanwhile.
+func TestSlowSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := newPipes()
+		done := serve(ctx, p, link.ServerOptions{
+			IdleTimeout: time.Minute, FrameTimeout: 5 * time.Second,
+			Handle: func(_ context.Context, c *link.Conn, f []byte) {
+				if err := c.Send(f); err != nil {
+					t.Error(err)
+				}
+			},
+		})
+		slow, good := dial(t, p), dial(t, p)
+		began, died := time.Now(), make(chan time.Duration, 1)
+		go func() {
+			for _, b := range link.AppendFrame(nil, []byte("a frame of twenty byte")) {
+				if _, err := slow.Write([]byte{b}); err != nil {
+					died <- time.Since(began)
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}()
+		for range 3 {
+			time.Sleep(20 * time.Second) // longer than a frame may take: between frames that is allowed
+			send(t, good, "whole")
+			if f, err := link.ReadFrame(good, nil); err != nil || string(f) != "whole" {
+				t.Fatal(err)
+			}
+		}
+		if waited := <-died; waited < 5*time.Second || waited > 6*time.Second {
+			t.Errorf("a frame that dripped in was given %v", waited)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
