@@ -13,8 +13,12 @@ import (
 	"huika/acquirer/host"
 	"huika/acquirer/payment"
 	"huika/iso8583"
+	"huika/iso8583/amex"
 	"huika/iso8583/cup"
+	"huika/iso8583/discover"
+	"huika/iso8583/jcb"
 	"huika/iso8583/link"
+	"huika/iso8583/mastercard"
 	"huika/iso8583/scheme"
 	"huika/iso8583/visa"
 	"huika/keys"
@@ -440,4 +444,9 @@ func TestAnswersThatCannotBe(t *testing.T) {
 		}
 	}
 	s.books(0)
+}
+
+func allDialects(t *testing.T) []scheme.Dialect {
+	t.Helper()
+	return []scheme.Dialect{cup.Dialect, asVisa(t), mastercard.New(mastercard.EBCDIC), mastercard.New(mastercard.ASCII), amex.Dialect, jcb.Dialect, discover.Dialect}
 }

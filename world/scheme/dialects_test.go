@@ -29,6 +29,7 @@ import (
 type acquirer struct {
 	*town
 	d    neutral.Dialect
+	line *issuertest.Wire
 	keys *zone.Line
 	mux  *link.Mux
 	n    atomic.Int32 // management messages
@@ -48,23 +49,30 @@ func newAcquirer(t *testing.T, d neutral.Dialect) *acquirer {
 	if a.scheme, err = scheme.New(a.env, config); err != nil {
 		t.Fatal(err)
 	}
-	wire := issuertest.NewWire(a.env)
-	a.run(func(ctx context.Context) error { return a.scheme.Serve(ctx, wire) })
+	a.line = issuertest.NewWire(a.env)
+	a.run(func(ctx context.Context) error { return a.scheme.Serve(ctx, a.line) })
 	if a.keys, err = zone.New(z.Master, z.ZPK, z.MACKey, true); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := wire.Dial(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.mux = link.NewMux(a.env, conn, link.MuxOptions{Classify: neutral.Classify(d), Request: a.asked})
-	a.env.Go("mux", func() { _ = a.mux.Run(context.Background()) })
-	t.Cleanup(a.mux.Close)
+	a.mux = a.dial()
 	if code := a.manage(neutral.SignOn, nil); code != "00" {
 		t.Fatalf("sign-on: %s", code)
 	}
 	synctest.Wait()
 	return a
+}
+
+// dial makes a connection, which begins with the zone's keys.
+func (a *acquirer) dial() *link.Mux {
+	a.t.Helper()
+	conn, err := a.line.Dial(a.t.Context())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	mux := link.NewMux(a.env, conn, link.MuxOptions{Classify: neutral.Classify(a.d), Request: a.asked})
+	a.env.Go("mux", func() { _ = mux.Run(context.Background()) })
+	a.t.Cleanup(mux.Close)
+	return mux
 }
 
 // asked takes the switch's management, as the host does.
@@ -230,6 +238,19 @@ func TestEveryDialect(t *testing.T) {
 				}
 				a.keys.Withdraw()
 				want(a.sale(200_000), "00")
+
+				// A message of one connection is worth nothing on another: its keys are not theirs.
+				m := a.sale(100)
+				recorded, err := d.Encode(nil, m, a.keys.Current().MAC)
+				if err != nil {
+					t.Fatal(err)
+				}
+				paid := a.balance("unionpay-debit")
+				var r neutral.Message
+				got, err := a.dial().Call(t.Context(), d.Key(m), recorded)
+				if err := errors.Join(err, d.Decode(got, &r)); err != nil || r.Code != "A0" || a.balance("unionpay-debit") != paid {
+					t.Errorf("a replayed message: %q, %v", r.Code, err)
+				}
 				if code := a.manage(neutral.SignOff, nil); code != "00" {
 					t.Errorf("sign-off: %s", code)
 				}
