@@ -25,7 +25,7 @@ var arrows = []arrow{
 	{"cmd/**", "cmd/** " + anything},
 	{"site", "terminal/** acquirer/** world/** nfc/** card/** httpapi/** web emv/** pay rt " + messages},
 
-	{"site/load", "site acquirer/host acquirer/payment acquirer/book acquirer/book/* iso8583/** keys pay rt"},
+	{"site/load", "site acquirer/host acquirer/payment acquirer/book acquirer/book/* iso8583/** keys/** pay rt"},
 
 	{"pay", ""},
 	{"rt", ""},

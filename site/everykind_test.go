@@ -47,7 +47,7 @@ func by(r terminal.Result) terminal.Original {
 // Every kind of transaction through terminal, acquirer, scheme and issuer, on
 // their sockets, in each scheme's dialect: the customer's account and the merchant's move together.
 func TestEveryKind(t *testing.T) {
-	for _, dialect := range []string{"cup", "visa", "mastercard", "amex", "jcb", "discover"} {
+	for _, dialect := range []string{"cup", "visa", "mastercard", "amex", "jcb", "discover", "lesson"} {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			everyKind(openLife(t, func(c *site.Config) {

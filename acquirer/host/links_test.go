@@ -20,6 +20,7 @@ import (
 	"huika/iso8583/link"
 	"huika/iso8583/mastercard"
 	"huika/iso8583/scheme"
+	"huika/iso8583/scheme/schemetest"
 	"huika/iso8583/visa"
 	"huika/keys"
 	"huika/keys/zone"
@@ -448,5 +449,5 @@ func TestAnswersThatCannotBe(t *testing.T) {
 
 func allDialects(t *testing.T) []scheme.Dialect {
 	t.Helper()
-	return []scheme.Dialect{cup.Dialect, asVisa(t), mastercard.New(mastercard.EBCDIC), mastercard.New(mastercard.ASCII), amex.Dialect, jcb.Dialect, discover.Dialect}
+	return []scheme.Dialect{cup.Dialect, asVisa(t), mastercard.New(mastercard.EBCDIC), mastercard.New(mastercard.ASCII), amex.Dialect, jcb.Dialect, discover.Dialect, schemetest.Lesson}
 }

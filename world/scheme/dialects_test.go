@@ -15,6 +15,7 @@ import (
 	"huika/iso8583/link"
 	"huika/iso8583/mastercard"
 	neutral "huika/iso8583/scheme"
+	"huika/iso8583/scheme/schemetest"
 	"huika/iso8583/visa"
 	"huika/keys"
 	"huika/keys/zone"
@@ -154,7 +155,7 @@ func dialects(t testing.TB) []neutral.Dialect {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []neutral.Dialect{cup.Dialect, v, mastercard.New(mastercard.EBCDIC), amex.Dialect, jcb.Dialect, discover.Dialect}
+	return []neutral.Dialect{cup.Dialect, v, mastercard.New(mastercard.EBCDIC), amex.Dialect, jcb.Dialect, discover.Dialect, schemetest.Lesson}
 }
 
 // In every dialect: sign-on, echo, a sale with a PIN, its reversal, keys changed
