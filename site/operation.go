@@ -62,6 +62,9 @@ func (s *System) healthz(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.Host != nil {
 		part("scheme link", s.Host.Up(), "down")
+		for _, l := range s.Host.Links() {
+			part("link "+l.Name, l.Up, "down")
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()
 		_, err := s.Books.Unresolved(ctx, 0, book.Cursor{})
@@ -89,6 +92,19 @@ func (s *System) metrics() *prometheus.Registry {
 	}
 	if s.Host != nil {
 		st := &s.Host.Stats
+		for i, l := range s.Host.Links() {
+			reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Namespace: "huika", Name: "scheme_link_up", Help: "1 where the link is signed on.", ConstLabels: prometheus.Labels{"scheme": l.Scheme, "link": l.Name},
+			}, func() float64 {
+				if s.Host.Links()[i].Up {
+					return 1
+				}
+				return 0
+			}))
+			reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Namespace: "huika", Name: "scheme_calls", Help: "Calls under way on the link.", ConstLabels: prometheus.Labels{"scheme": l.Scheme, "link": l.Name},
+			}, func() float64 { return float64(s.Host.Links()[i].Calls) }))
+		}
 		counter("host_messages_total", "Messages received from terminals.", st.Messages.Load)
 		counter("host_refused_total", "Messages refused: wrong MAC, wrong terminal, malformed.", st.Refused.Load)
 		counter("host_admitted_total", "Payments written down before a scheme was asked.", st.Admitted.Load)
