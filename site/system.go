@@ -193,6 +193,9 @@ func (s *System) HostAddr() string { return s.hostAddr }
 // SchemeAddr is where UnionPay listens.
 func (s *System) SchemeAddr() string { return s.SchemeAddrOf(SchemeName) }
 
+// SchemeNames are the schemes of the configuration, in its order.
+func (s *System) SchemeNames() []string { return s.Kit.Config.schemeNames() }
+
 // SchemeAddrOf is where the scheme of that name listens, or "".
 func (s *System) SchemeAddrOf(name string) string { return s.schemeAddrs[name] }
 

@@ -246,7 +246,7 @@ func TestASlowSchemeSlowsNoOther(t *testing.T) {
 			}
 			other.answer = func(*scheme.Message) (string, bool) { return "00", true }
 			if dead {
-				other = s.play("visa:1", other.d)
+				s.play("visa:1", other.d) // the next life approves
 			}
 			s.run(5 * time.Minute)
 			s.books(100 * 100)

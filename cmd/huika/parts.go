@@ -65,6 +65,11 @@ func (w *worldCmd) Run(ctx context.Context, c *cli) error {
 		return err
 	}
 	return runUntil(ctx, s, func(context.Context) error {
+		for _, name := range s.SchemeNames() {
+			if name != site.SchemeName {
+				fmt.Printf("Scheme %s: %s\n", name, s.SchemeAddrOf(name))
+			}
+		}
 		fmt.Printf("Scheme: %s\nIssuer: %s\n", s.SchemeAddr(), s.IssuerAddr())
 		return nil
 	})
