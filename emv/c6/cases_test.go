@@ -151,7 +151,11 @@ var kernelCases = []kernelCase{
 	next("AFL of 3 bytes", "entries of 4").on(afl("080102")), next("AFL with SFI 0", "can't be").on(afl("00010101")),
 	next("AFL with SFI 31", "can't be").on(afl("F8010101")), next("AFL from 0", "can't be").on(afl("08000100")), next("AFL backwards", "can't be").on(afl("08020100")),
 	next("AFL signs too many", "more records").on(afl("08010103")), next("AFL of 33 records", "too many").on(afl("08012100")),
-	func() kernelCase { k := next("PDOL can't be read", "PDOL").on(func(c *book3test.Card) { c.PDOL = "9F66" }); k.records = -1; return k }(),
+	func() kernelCase {
+		k := next("PDOL can't be read", "PDOL").on(func(c *book3test.Card) { c.PDOL = "9F66" })
+		k.records = -1
+		return k
+	}(),
 
 	// Figures 16 and 17: what a cryptogram must come with.
 	ends("ARQC without 9F26", "9F26", 0).on(without(tag.ApplicationCryptogram)).ending("A000008000"),
