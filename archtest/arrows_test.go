@@ -40,7 +40,8 @@ var arrows = []arrow{
 	{"emv/oda", "emv/tlv emv/tag pay"},
 	{"emv/cryptogram", "emv/tlv emv/tag pay"},
 	{"emv/bdh", "emv/tlv emv/tag emv/oda emv/cryptogram pay"},
-	{"emv/*", "emv pay " + data}, // entry and the kernels: none sees another
+	{"emv/book3", "emv pay " + data},
+	{"emv/*", "emv emv/book3 pay " + data}, // entry and the kernels: none sees another
 
 	{"card", "pay ecny/** " + data},
 	{"card/perso", "card pay ecny/** " + data},
@@ -184,6 +185,9 @@ func TestArrowsRefuse(t *testing.T) {
 		{"emv/c7", "huika/emv/oda", true},
 		{"emv/c7", "huika/emv/c2", false},
 		{"emv/c7", "huika/rt", false},
+		{"emv/c6", "huika/emv/book3", true},
+		{"emv/book3", "huika/emv/c6", false},
+		{"emv/oda", "huika/emv/book3", false},
 		{"emv/tlv", "huika/pay", false},
 		{"card", "huika/nfc", false},
 		{"nfc/vpcd", "huika/card", false},
