@@ -1,8 +1,6 @@
 package card
 
 import (
-	"io"
-
 	"huika/emv/apdu"
 	"huika/emv/cryptogram"
 	"huika/emv/tag"
@@ -33,8 +31,8 @@ type Amex struct {
 }
 
 // NewAmex makes a card. Errors: ErrData.
-func NewAmex(data AmexData, state State, rand io.Reader) (*Amex, error) {
-	if err := data.check(state, rand, data.CDOL1); err != nil {
+func NewAmex(data AmexData, state State) (*Amex, error) {
+	if err := data.check(state, data.CDOL1); err != nil {
 		return nil, err
 	}
 	return &Amex{application: application{chip: data.ChipData, state: state}, cdol1: data.CDOL1, policy: data.Policy}, nil

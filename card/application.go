@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"fmt"
-	"io"
 	"slices"
 
 	"huika/emv/apdu"
@@ -39,7 +38,7 @@ func (ChipData) Format(f fmt.State, _ rune) {
 }
 
 // check reports what can not be personalised. Errors: ErrData.
-func (d *ChipData) check(state State, rand io.Reader, lists ...[]byte) error {
+func (d *ChipData) check(state State, lists ...[]byte) error {
 	bad := func(why string) error { return fmt.Errorf("%w: %s", ErrData, why) }
 	switch {
 	case len(d.AID) < 5 || len(d.AID) > 16:
@@ -50,8 +49,8 @@ func (d *ChipData) check(state State, rand io.Reader, lists ...[]byte) error {
 		return bad("ICC key is longer than 1024 bits")
 	case len(d.Records) == 0 || len(d.Records) > MaxRecords:
 		return bad("number of records")
-	case state == nil || rand == nil:
-		return bad("state or random source is missing")
+	case state == nil:
+		return bad("state is missing")
 	}
 	for _, list := range append(lists, d.PDOL) {
 		if _, err := dol.Size(list); err != nil || len(list) == 0 {

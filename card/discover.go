@@ -3,7 +3,6 @@ package card
 import (
 	"bytes"
 	"fmt"
-	"io"
 
 	"huika/emv/apdu"
 	"huika/emv/cryptogram"
@@ -40,8 +39,8 @@ type Discover struct {
 }
 
 // NewDiscover makes a card. Errors: ErrData.
-func NewDiscover(data DiscoverData, state State, rand io.Reader) (*Discover, error) {
-	if err := data.check(state, rand); err != nil {
+func NewDiscover(data DiscoverData, state State) (*Discover, error) {
+	if err := data.check(state); err != nil {
 		return nil, err
 	}
 	if len(data.Track2) == 0 || len(data.Track2) > maxTrack2 || len(data.Online) > maxRecordBody/2 {

@@ -1,7 +1,6 @@
 package card
 
 import (
-	"io"
 	"slices"
 
 	"huika/emv/apdu"
@@ -44,8 +43,8 @@ type JCB struct {
 }
 
 // NewJCB makes a card. Errors: ErrData.
-func NewJCB(data JCBData, state State, rand io.Reader) (*JCB, error) {
-	if err := data.check(state, rand, data.CDOL1, data.CDOL2); err != nil {
+func NewJCB(data JCBData, state State) (*JCB, error) {
+	if err := data.check(state, data.CDOL1, data.CDOL2); err != nil {
 		return nil, err
 	}
 	return &JCB{application: application{chip: data.ChipData, state: state}, cdol1: data.CDOL1, cdol2: data.CDOL2, policy: data.Policy}, nil

@@ -56,13 +56,14 @@ func (i *Issuer) AmexAccounts(pin func(profile string) string) []Account {
 	return i.chipAccounts(amexScheme, pin)
 }
 
-// AmexCard makes the card of that name; it is Card's counterpart. An unknown name is an error.
-func (i *Issuer) AmexCard(name string, state card.State, rand io.Reader) (Contactless, error) {
+// AmexCard makes the card of that name; it is Card's counterpart, and takes
+// random numbers as that does, though these cards need none. An unknown name is an error.
+func (i *Issuer) AmexCard(name string, state card.State, _ io.Reader) (Contactless, error) {
 	data, err := i.AmexData(name)
 	if err != nil {
 		return nil, err
 	}
-	return card.NewAmex(data, state, rand)
+	return card.NewAmex(data, state)
 }
 
 // AmexData is what AmexCard personalises a card with, for tests that misbehave.

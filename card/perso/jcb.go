@@ -56,13 +56,14 @@ func (i *Issuer) JCBAccounts(pin func(profile string) string) []Account {
 	return i.chipAccounts(jcbScheme, pin)
 }
 
-// JCBCard makes the card of that name; it is Card's counterpart. An unknown name is an error.
-func (i *Issuer) JCBCard(name string, state card.State, rand io.Reader) (Contactless, error) {
+// JCBCard makes the card of that name; it is Card's counterpart, and takes
+// random numbers as that does, though these cards need none. An unknown name is an error.
+func (i *Issuer) JCBCard(name string, state card.State, _ io.Reader) (Contactless, error) {
 	data, err := i.JCBData(name)
 	if err != nil {
 		return nil, err
 	}
-	return card.NewJCB(data, state, rand)
+	return card.NewJCB(data, state)
 }
 
 // JCBData is what JCBCard personalises a card with, for tests that misbehave.

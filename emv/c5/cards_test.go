@@ -69,7 +69,7 @@ func fieldOf(t testing.TB, name string, change func(*card.JCBData)) *field {
 		t.Fatal(err)
 	}
 	change(&d)
-	c, err := card.NewJCB(d, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
+	c, err := card.NewJCB(d, card.NewMemoryState())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func fieldOf(t testing.TB, name string, change func(*card.DiscoverData)) *field 
 		t.Fatal(err)
 	}
 	change(&d)
-	c, err := card.NewDiscover(d, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
+	c, err := card.NewDiscover(d, card.NewMemoryState())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,8 @@ func usualInput(c *book3test.Card, amount int64) emv.Input {
 	return in
 }
 
+func usualConfig(t testing.TB) Config { return Config{CAKeys: book3test.Store(t, testRID)} }
+
 // kernelCase is one tap: what is unusual about card, terminal and configuration, and how it must end.
 type kernelCase struct {
 	name   string
@@ -155,7 +157,7 @@ func runCase(t *testing.T, k kernelCase) (emv.Outcome, *book3test.Card) {
 	if k.input != nil {
 		k.input(&in)
 	}
-	kernel := &Kernel{Config: Config{CAKeys: book3test.Store(t, testRID)}}
+	kernel := &Kernel{Config: usualConfig(t)}
 	if k.config != nil {
 		k.config(&kernel.Config)
 	}

@@ -1,0 +1,50 @@
+package c6
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"huika/emv"
+	"huika/emv/book3/book3test"
+)
+
+// BenchmarkTap measures the kernel over recorded responses: "kernel" with the
+// public-key operations taken out, "whole" with them, "decline" for a card
+// that declines after it was read.
+func BenchmarkTap(b *testing.B) {
+	for _, bench := range []struct {
+		name   string
+		verify func(*tap) error
+		card   func(*book3test.Card)
+		want   emv.Kind
+	}{
+		{"kernel", func(*tap) error { return nil }, asTC, emv.Approved},
+		{"whole", nil, asTC, emv.Approved},
+		{"decline", func(*tap) error { return errors.New("not reached") }, asAAC, emv.Declined},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			card := newCard(b)
+			bench.card(card)
+			card.Personalise()
+			recorder := &book3test.Recorder{Card: card}
+			in := usualInput(card, 8880)
+			offline(&in)
+			kernel := &Kernel{Config: usualConfig(b)}
+			if _, err := kernel.Process(context.Background(), in, recorder); err != nil {
+				b.Fatal(err)
+			}
+			kernel.verify = bench.verify
+			replay := &book3test.Replayed{Responses: recorder.All}
+			ctx := context.Background()
+			b.ReportAllocs()
+			for b.Loop() {
+				replay.N = 0
+				o, err := kernel.Process(ctx, in, replay)
+				if err != nil || o.Kind != bench.want {
+					b.Fatal(o.Kind, o.Reason, err)
+				}
+			}
+		})
+	}
+}
