@@ -143,7 +143,7 @@ func (k kernelCase) asking(p1 byte) kernelCase                { k.p1 = p1; retur
 func (k kernelCase) on(f ...func(*book3test.Card)) kernelCase { k.card = both(f...); return k }
 func (k kernelCase) at(f func(*Config)) kernelCase            { k.config = f; return k }
 
-func runCase(t *testing.T, k kernelCase) (emv.Outcome, *book3test.Card) {
+func runCase(t testing.TB, k kernelCase) (emv.Outcome, *book3test.Card) {
 	t.Helper()
 	card := newCard(t)
 	if k.card != nil {
