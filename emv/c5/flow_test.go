@@ -120,6 +120,9 @@ func TestUpdate(t *testing.T) {
 		if want := c.tvr; want != "" && !bytes.Equal(tvr, unhex(want)) {
 			t.Errorf("%s: TVR %X, want %s", c.name, tvr, want)
 		}
+		if sent, _ := tlv.Find(o.DataRecord, tag.TVR); len(sent) == 5 && sent[4]&0x10 != 0 {
+			t.Errorf("%s: the record has a TVR that no cryptogram covers: %X", c.name, sent)
+		}
 		if v, _ := tlv.Find(o.Discretionary, tag.ScriptResults); !bytes.Equal(v, unhex(c.results)) {
 			t.Errorf("%s: 9F5B %X, want %s", c.name, v, c.results)
 		}

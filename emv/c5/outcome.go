@@ -116,8 +116,8 @@ var (
 
 const recordSize = 512
 
-// withData adds the data record, the TVR as discretionary data (ours: a declined
-// transaction's may be another than the one sent), and the offline balance.
+// withData adds the data record, the TVR as discretionary data (ours: it may be
+// another than the one that the cryptogram covers), and the offline balance.
 func (t *tap) withData(o emv.Outcome) *result {
 	o.ODA = t.oda
 	b := t.card.Append(make([]byte, 0, recordSize), cardTags[:])
@@ -133,7 +133,11 @@ func (t *tap) withData(o emv.Outcome) *result {
 			}
 		}
 	}
-	o.DataRecord, o.Discretionary = b, tlv.Append(nil, tag.TVR, t.term.TVR[:])
+	tvr := t.term.TVR
+	for i := range tvr {
+		tvr[i] |= t.after[i]
+	}
+	o.DataRecord, o.Discretionary = b, tlv.Append(nil, tag.TVR, tvr[:])
 	if v, ok := t.card.Get(tag.JCBBalance); ok && len(v) == 6 && book3.Digits(v) {
 		o.Discretionary = tlv.Append(o.Discretionary, tag.JCBBalance, v)
 		o.UIOutcome.ValueQualifier, o.UIOutcome.Value, o.UIOutcome.Currency = valueBalance, amount(v), uint16(t.in.Transaction.Amount.Currency)

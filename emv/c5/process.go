@@ -34,7 +34,8 @@ type tap struct {
 	cid    byte
 	oda    emv.ODA
 	cvm    emv.CVM
-	arc    [2]byte // 8A, for the second GENERATE AC
+	arc    [2]byte   // 8A, for the second GENERATE AC
+	after  book3.TVR // bits set after the last cryptogram, which does not cover them
 }
 
 // result is how a step ended a tap: nil goes on.

@@ -70,7 +70,9 @@ func (t *tap) runScripts(scripts []book3.Script, which tlv.Tag, bit book3.Bit, w
 		if err != nil {
 			return &result{err: err}
 		}
-		if s.Failed() {
+		if s.Failed() && which == tag.Script2 {
+			t.after.Set(bit)
+		} else if s.Failed() {
 			t.term.TVR.Set(bit)
 		}
 		if lost {
