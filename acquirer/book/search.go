@@ -2,6 +2,9 @@ package book
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"huika/acquirer/payment"
@@ -24,6 +27,31 @@ type Filter struct {
 	Scheme   string
 	Response string      // F39
 	Original payment.Key // payments that follow this one
+}
+
+// Shows reports whether the filter lets a payment through. A store may narrow in
+// its own language; it must come to the same.
+func (f Filter) Shows(p payment.Payment) bool {
+	is := func(want, have string) bool { return want == "" || want == have }
+	return is(string(f.Merchant), string(p.Key.Merchant)) && is(string(f.Terminal), string(p.Key.Terminal)) && is(f.Batch, p.Key.Batch) &&
+		(len(f.States) == 0 || slices.Contains(f.States, p.State)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, p.Key.Kind)) &&
+		(f.From.IsZero() || !p.Admitted.Before(f.From)) && (f.To.IsZero() || p.Admitted.Before(f.To)) &&
+		p.Amount.Minor >= f.Min && (f.Max == 0 || p.Amount.Minor <= f.Max) && (f.Currency == 0 || p.Amount.Currency == f.Currency) &&
+		is(string(f.RRN), string(p.RRN)) && is(string(f.ID), string(p.ID)) && (f.Last4 == "" || strings.HasSuffix(p.MaskedPAN, f.Last4)) &&
+		is(f.Scheme, p.Scheme) && is(f.Response, p.Response) && (f.Original == payment.Key{} || f.Original == p.Original)
+}
+
+// CheckSpans says what is wrong with the spans of a tally, as an ErrNotApplied.
+func CheckSpans(from, to time.Time, step time.Duration) error {
+	switch {
+	case step < time.Millisecond || step%time.Millisecond != 0:
+		return fmt.Errorf("%w: a tally's step is whole milliseconds", ErrNotApplied)
+	case !from.Equal(from.Truncate(time.Millisecond)) || !to.Equal(to.Truncate(time.Millisecond)):
+		return fmt.Errorf("%w: a tally begins and ends at a whole millisecond", ErrNotApplied)
+	case to.Sub(from) > MaxBuckets*step:
+		return fmt.Errorf("%w: more than %d spans", ErrNotApplied, MaxBuckets)
+	}
+	return nil
 }
 
 // Found is one payment with the lane that holds it.
