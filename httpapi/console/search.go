@@ -9,6 +9,7 @@ import (
 
 	"huika/acquirer/book"
 	"huika/httpapi/guard"
+	"huika/httpapi/wire"
 	"huika/pay"
 )
 
@@ -44,14 +45,14 @@ func (in FilterInput) filter() (book.Filter, error) {
 		return f, p
 	}
 	for _, w := range in.State {
-		s, ok := stateOf(w)
+		s, ok := wire.ParseState(w)
 		if !ok {
 			return bad("state", "there is no such state", "use one of those that the API description lists")
 		}
 		f.States = append(f.States, s)
 	}
 	for _, w := range in.Kind {
-		k, ok := kindOf(w)
+		k, ok := wire.ParseKind(w)
 		if !ok {
 			return bad("kind", "there is no such kind", "use one of those that the API description lists")
 		}

@@ -150,6 +150,9 @@ func (p *Replies) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	// The operation goes on if the client leaves: its answer is kept for the next try.
 	ctx := context.WithValue(context.WithoutCancel(r.Context()), tokenKey{}, id)
 	next.ServeHTTP(rec, r.WithContext(ctx))
+	if rec.code == 0 {
+		rec.code = http.StatusOK
+	}
 	p.end(ctx, id, version, print, rec)
 	rec.flush()
 }
@@ -259,9 +262,6 @@ func (r *recorder) Write(b []byte) (int, error) {
 }
 
 func (r *recorder) flush() {
-	if r.code == 0 {
-		r.code = http.StatusOK
-	}
 	r.ResponseWriter.WriteHeader(r.code)
 	_, _ = r.ResponseWriter.Write(r.body.Bytes()) // the client may be gone; there is nobody left to tell
 }

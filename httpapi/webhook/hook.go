@@ -10,7 +10,6 @@ package webhook
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
@@ -19,7 +18,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"huika/acquirer/book"
@@ -207,6 +205,3 @@ func (h *Hooks) hooks(ctx context.Context) ([]stored, error) {
 	}
 	return out, nil
 }
-
-var _ = rand.Text
-var _ sync.Mutex

@@ -1,58 +1,19 @@
 package console
 
 import (
-	"encoding/base64"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
 	"huika/httpapi/guard"
-	"huika/pay"
+	"huika/httpapi/wire"
 )
 
-// Money is an amount on the wire: never a float.
-type Money struct {
-	Amount   string `json:"amount" doc:"decimal with the currency's places" example:"88.80"`
-	Currency string `json:"currency" doc:"ISO 4217, three letters" example:"CNY"`
-}
+// Money is an amount on the wire.
+type Money = wire.Money
 
-func money(minor int64, c pay.Currency) Money {
-	m := pay.Money{Minor: minor, Currency: c}
-	return Money{m.Decimal(), c.Alpha()}
-}
-
-// kinds are the stable words for kinds of payment, in the order of payment.Rules.
-var kinds = [...]string{
-	"sale", "void", "refund", "preauth", "preauth_cancel", "completion", "completion_void", "completion_advice", "balance", "settlement",
-}
-
-func kindWord(k payment.Kind) string {
-	if i := int(k) - 1; i >= 0 && i < len(kinds) {
-		return kinds[i]
-	}
-	return ""
-}
-
-func kindOf(word string) (payment.Kind, bool) {
-	for i, w := range kinds {
-		if w == word {
-			return payment.Kind(i + 1), true
-		}
-	}
-	return 0, false
-}
-
-func stateOf(word string) (payment.State, bool) {
-	for s := payment.Admitted; s <= payment.Abandoned; s++ {
-		if s.String() == word {
-			return s, true
-		}
-	}
-	return payment.None, false
-}
+var money = wire.Amount
 
 // Payment is one payment of the books. It never holds more of the card number
 // than the first six and last four digits.
@@ -88,13 +49,13 @@ type Payment struct {
 func show(p payment.Payment) Payment {
 	c := p.Amount.Currency
 	out := Payment{
-		Ref: refOf(p.Key), ID: string(p.ID), Merchant: string(p.Key.Merchant), Terminal: string(p.Key.Terminal), Batch: p.Key.Batch, STAN: p.Key.STAN.String(),
-		Kind: kindWord(p.Key.Kind), State: p.State.String(), Open: p.Open(), Amount: money(p.Amount.Minor, c), Card: p.MaskedPAN, RRN: string(p.RRN),
+		Ref: wire.Ref(p.Key), ID: string(p.ID), Merchant: string(p.Key.Merchant), Terminal: string(p.Key.Terminal), Batch: p.Key.Batch, STAN: p.Key.STAN.String(),
+		Kind: wire.Kind(p.Key.Kind), State: p.State.String(), Open: p.Open(), Amount: money(p.Amount.Minor, c), Card: p.MaskedPAN, RRN: string(p.RRN),
 		Scheme: p.Scheme, Entry: p.Entry, CVM: p.CVM, Response: p.Response, AuthCode: p.AuthCode, Reversal: p.ReversalReason,
 		Admitted: p.Admitted, Updated: p.Updated, Given: money(p.Taken, c), Pending: money(p.Held, c), Fee: money(p.Fee, c), FeeRule: p.FeeRule, Hold: money(p.Hold, c),
 	}
 	if p.Original != (payment.Key{}) {
-		out.Original = refOf(p.Original)
+		out.Original = wire.Ref(p.Original)
 	}
 	return out
 }
@@ -107,31 +68,11 @@ func showAll(found []book.Found) []Payment {
 	return out
 }
 
-const refMark = "\x1f"
-
-// refOf names a payment in URLs: its key, so that it is found without a search.
-func refOf(k payment.Key) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join([]string{
-		string(k.Merchant), string(k.Terminal), k.Batch, strconv.FormatUint(uint64(k.STAN), 10), strconv.Itoa(int(k.Kind)),
-	}, refMark)))
-}
-
+// keyOf reads a ref.
 func keyOf(ref string) (payment.Key, error) {
-	bad := guard.NewProblem(http.StatusUnprocessableEntity, "payment_ref", "this is not a payment's ref", "use the ref that a search gave")
-	b, err := base64.RawURLEncoding.DecodeString(ref)
+	k, err := wire.ParseRef(ref)
 	if err != nil {
-		return payment.Key{}, bad
+		return k, guard.NewProblem(http.StatusUnprocessableEntity, "payment_ref", "this is not a payment's ref", "use the ref that a search gave")
 	}
-	parts := strings.Split(string(b), refMark)
-	if len(parts) != 5 {
-		return payment.Key{}, bad
-	}
-	stan, serr := strconv.ParseUint(parts[3], 10, 20)
-	kind, kerr := strconv.ParseUint(parts[4], 10, 8)
-	if serr != nil || kerr != nil {
-		return payment.Key{}, bad
-	}
-	return payment.Key{
-		Merchant: pay.MerchantID(parts[0]), Terminal: pay.TerminalID(parts[1]), Batch: parts[2], STAN: pay.STAN(stan), Kind: payment.Kind(kind),
-	}, nil
+	return k, nil
 }
