@@ -378,7 +378,7 @@ func TestWebhookOfAWholeInstallation(t *testing.T) {
 	for _, want := range []string{"sale", "refund"} {
 		select {
 		case e := <-events:
-			if e.Type != want || want == "sale" && e.Payment.Ref != sale.Ref || want == "refund" && e.Payment.Original != sale.Ref {
+			if e.Payment == nil || e.Type != want || want == "sale" && e.Payment.Ref != sale.Ref || want == "refund" && e.Payment.Original != sale.Ref {
 				t.Errorf("%+v, want a %s", e, want)
 			}
 		case <-time.After(10 * time.Second):

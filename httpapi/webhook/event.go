@@ -17,20 +17,23 @@ import (
 )
 
 // Types are the events: what a row of the chain can be for.
-var Types = []string{"sale", "fee", "refund", "fee_returned", "hold", "hold_released", "reversal"}
+var Types = []string{
+	"sale", "fee", "refund", "fee_returned", "hold", "hold_released", "reversal",
+	"payout", "paid_out", "payout_returned", "reserve_kept", "reserve_released", // of no payment
+}
 
 // Event is one row of a merchant's chain as a receiver sees it. Every field
 // comes from what never changes, so that each try sends the same.
 type Event struct {
-	ID       string      `json:"id"` // of the row: the same event twice has the same one
-	Type     string      `json:"type"`
-	At       time.Time   `json:"at"`
-	Merchant string      `json:"merchant"`
-	Sequence uint64      `json:"sequence"` // its place in the merchant's chain
-	Amount   wire.Money  `json:"amount"`   // what this row moved
-	Debit    string      `json:"debit"`
-	Credit   string      `json:"credit"`
-	Payment  PaymentFact `json:"payment"`
+	ID       string       `json:"id"` // of the row: the same event twice has the same one
+	Type     string       `json:"type"`
+	At       time.Time    `json:"at"`
+	Merchant string       `json:"merchant"`
+	Sequence uint64       `json:"sequence"` // its place in the merchant's chain
+	Amount   wire.Money   `json:"amount"`   // what this row moved
+	Debit    string       `json:"debit"`
+	Credit   string       `json:"credit"`
+	Payment  *PaymentFact `json:"payment,omitempty"` // none for payouts and reserves
 }
 
 // PaymentFact is what an event says of its payment.
@@ -48,26 +51,23 @@ type PaymentFact struct {
 }
 
 func typeOf(t book.Transfer) string {
-	switch t.What {
-	case book.WhatFeeBack:
-		return "fee_returned"
-	case book.WhatHoldBack:
-		return "hold_released"
-	}
 	if strings.HasPrefix(t.What, "reversal of ") {
 		return "reversal"
 	}
-	return t.What
+	return strings.ReplaceAll(t.What, " ", "_")
 }
 
 func eventOf(t book.Transfer, p payment.Payment) Event {
 	e := Event{
 		ID: "ev_" + encoding.EncodeToString(t.Hash[:16]), Type: typeOf(t), At: t.At, Merchant: string(t.Merchant), Sequence: t.Seq,
 		Amount: wire.Amount(t.Amount.Minor, t.Amount.Currency), Debit: string(t.Debit), Credit: string(t.Credit),
-		Payment: PaymentFact{
-			Ref: wire.Ref(t.Payment), ID: string(p.ID), Kind: wire.Kind(t.Payment.Kind), Terminal: string(t.Payment.Terminal), Batch: t.Payment.Batch,
-			STAN: t.Payment.STAN.String(), RRN: string(p.RRN), Card: p.MaskedPAN, Amount: wire.Amount(p.Amount.Minor, p.Amount.Currency),
-		},
+	}
+	if t.Payment.Kind == 0 {
+		return e
+	}
+	e.Payment = &PaymentFact{
+		Ref: wire.Ref(t.Payment), ID: string(p.ID), Kind: wire.Kind(t.Payment.Kind), Terminal: string(t.Payment.Terminal), Batch: t.Payment.Batch,
+		STAN: t.Payment.STAN.String(), RRN: string(p.RRN), Card: p.MaskedPAN, Amount: wire.Amount(p.Amount.Minor, p.Amount.Currency),
 	}
 	if p.Original != (payment.Key{}) {
 		e.Payment.Original = wire.Ref(p.Original)

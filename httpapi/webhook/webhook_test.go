@@ -141,7 +141,11 @@ func (p *plant) names(unique bool) (out []string) {
 			continue
 		}
 		seen[e.ID] = true
-		out = append(out, e.Merchant+" "+e.Payment.STAN+" "+e.Type)
+		stan := "-"
+		if e.Payment != nil {
+			stan = e.Payment.STAN
+		}
+		out = append(out, e.Merchant+" "+stan+" "+e.Type)
 	}
 	return out
 }
@@ -201,6 +205,25 @@ func TestEventsFromThenOn(t *testing.T) {
 	if s := p.status(h.ID); s.State != webhook.Active || s.Delivered != 4 || s.Last.IsZero() || s.Tries != 0 {
 		t.Errorf("%+v", s)
 	}
+}
+
+// What follows from no payment is told too.
+func TestPayouts(t *testing.T) {
+	p := newPlant(t)
+	p.subscribe(webhook.Request{Events: []string{"payout", "reserve_kept"}})
+	p.sell("M1", 1)
+	end, err := p.store.ChainEnd(context.Background(), book.LaneOf("M1", lanes), "M1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := p.store.Post(context.Background(), []book.LaneMoves{{Lane: book.LaneOf("M1", lanes), Epoch: 1, Moves: []book.Move{
+		book.MoveOf("M1", book.WhatReserve, pay.Fen(1), end, time.Now()), book.MoveOf("M1", book.WhatPayout, pay.Fen(2), end+1, time.Now()),
+	}}})
+	if err != nil || res[0].Results[1].Status != book.Applied {
+		t.Fatal(res, err)
+	}
+	p.hooks.Moved(res[0].Heads)
+	p.wait("M1 - reserve_kept", "M1 - payout")
 }
 
 func TestSubscriptionsNarrow(t *testing.T) {

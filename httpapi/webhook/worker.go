@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"huika/acquirer/book"
+	"huika/acquirer/payment"
 	"huika/pay"
 	"huika/rt"
 )
@@ -130,9 +131,9 @@ func (w *worker) merchant(ctx context.Context, lane book.Lane, m pay.MerchantID)
 		}
 		for _, t := range rows {
 			if wanted := len(w.hook.Events) == 0 || slices.Contains(w.hook.Events, typeOf(t)); wanted {
-				p, ok, err := w.h.cfg.Store.Find(ctx, lane, t.Payment)
-				if err != nil || !ok {
-					return errors.Join(fmt.Errorf("payment of row %d: found %t", t.Seq, ok), err)
+				p, err := w.payment(ctx, lane, t)
+				if err != nil {
+					return err
 				}
 				if err := w.deliver(ctx, eventOf(t, p)); err != nil {
 					return errors.Join(err, w.save(context.WithoutCancel(ctx), m, &at))
@@ -149,6 +150,18 @@ func (w *worker) merchant(ctx context.Context, lane book.Lane, m pay.MerchantID)
 			return w.save(ctx, m, &at)
 		}
 	}
+}
+
+// payment is what a row belongs to, the zero Payment where it is none.
+func (w *worker) payment(ctx context.Context, lane book.Lane, t book.Transfer) (payment.Payment, error) {
+	if t.Payment.Kind == 0 {
+		return payment.Payment{}, nil
+	}
+	p, ok, err := w.h.cfg.Store.Find(ctx, lane, t.Payment)
+	if err == nil && !ok {
+		err = fmt.Errorf("the payment of row %d is not in the books", t.Seq)
+	}
+	return p, err
 }
 
 func (w *worker) cursorID(m pay.MerchantID) string { return w.hook.ID + "/" + string(m) }

@@ -291,7 +291,7 @@ func (s *Store) chain(ctx context.Context, lane book.Lane, m pay.MerchantID, fro
 	if !strings.Contains(more, "ORDER BY") {
 		more = "ORDER BY seq " + more
 	}
-	rows, err := s.search.QueryContext(ctx, `SELECT `+transferColumns+` FROM transfers WHERE lane=? AND merchant=? AND seq>? AND seq<=? `+more, append([]any{lane, m, from, to}, args...)...)
+	rows, err := s.search.QueryContext(ctx, `SELECT `+chainColumns+` FROM transfers WHERE lane=? AND merchant=? AND seq>? AND seq<=? `+more, append([]any{lane, m, from, to}, args...)...)
 	if err != nil {
 		return nil, before(ctx, err)
 	}
