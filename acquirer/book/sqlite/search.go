@@ -98,7 +98,7 @@ func (s *Store) Search(ctx context.Context, f book.Filter, after string, limit i
 		return book.Page{}, err
 	}
 	below = min(below, end)
-	from, row := max(first, below-book.SearchRows), "row"
+	from, row := max(first, below-s.looks), "row"
 	if f.RRN != "" {
 		from, row = first, "+row" // there is an index of reference numbers
 	}

@@ -31,6 +31,7 @@ type Store struct {
 	write  *sql.DB
 	read   *sql.DB // payments under way wait for it: short questions only
 	search *sql.DB // a console's
+	looks  int64   // rows of one search: book.SearchRows
 
 	mu      sync.Mutex // one transaction at a time
 	conn    *sql.Conn  // the writer's only one
@@ -60,7 +61,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, open: map[payment.Key]stored{}, heads: map[pay.MerchantID]book.Head{}}
+	s := &Store{write: write, looks: book.SearchRows, open: map[payment.Key]stored{}, heads: map[pay.MerchantID]book.Head{}}
 	if err := s.start(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("books %s: %w", path, err), s.Close())
 	}
