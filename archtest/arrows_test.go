@@ -94,6 +94,7 @@ var foreign = []arrow{
 	{"github.com/jackc/pgx/v5", "acquirer/book/postgres site"},
 	{"github.com/pressly/goose/v3", "acquirer/book/sqlite acquirer/book/postgres terminal/journal/sqlite"},
 	{"github.com/prometheus/client_golang", "site httpapi/** cmd/**"},
+	{"github.com/xuri/excelize/v2", "httpapi/console"},
 	{"golang.org/x/text", "terminal/receipt"},
 	{"golang.org/x/sys", "nfc/pcsc site cmd/**"},
 	{"modernc.org/sqlite", "acquirer/book/sqlite terminal/journal/sqlite"},

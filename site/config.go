@@ -92,6 +92,7 @@ type AcquirerConfig struct {
 	ID            string         `toml:"id"`             // F32, up to 11 digits
 	Listen        string         `toml:"listen"`         // terminals, TLS
 	MetricsListen string         `toml:"metrics_listen"` // /healthz and /metrics of a host that runs alone
+	Console       ConsoleConfig  `toml:"console"`
 	Lanes         int            `toml:"lanes"`
 	Schemes       []SchemeConfig `toml:"schemes"`      // none: all six, as far as they can be reached
 	BINs          string         `toml:"bins"`         // CSV file of card number ranges, read again when it changes; "": the built-in one
@@ -100,6 +101,14 @@ type AcquirerConfig struct {
 	Blacklist     string         `toml:"blacklist"`    // file of card numbers that no terminal takes, one a line, read again when it changes
 	Store         string         `toml:"store"`        // sqlite or postgres
 	DSN           string         `toml:"dsn"`          // of postgres: a connection string; never logged
+}
+
+// ConsoleConfig is the acquirer's console and API.
+type ConsoleConfig struct {
+	Listen string   `toml:"listen"` // host:port; "": none
+	Hosts  []string `toml:"hosts"`  // names besides localhost under which it may be called
+	Cert   string   `toml:"cert"`   // PEM files, for TLS; live wants them beyond loopback
+	Key    string   `toml:"key"`
 }
 
 // WorldConfig is where the stand-ins listen.
@@ -305,6 +314,14 @@ func (c *Config) Check() error {
 	}
 	if n := len(c.World.PIN); c.Mode == Demo && (n < 4 || n > 12 || strings.Trim(c.World.PIN, "0123456789") != "") {
 		return bad("world.pin", "want 4 to 12 digits") // never print what was given
+	}
+	if l := c.Acquirer.Console; l.Listen != "" {
+		if _, _, err := net.SplitHostPort(l.Listen); err != nil {
+			return bad("acquirer.console.listen", "%q: want host:port", l.Listen)
+		}
+		if (l.Cert == "") != (l.Key == "") {
+			return bad("acquirer.console.cert", "TLS needs both cert and key")
+		}
 	}
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":

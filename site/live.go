@@ -33,6 +33,11 @@ func (c *Config) checkLive(bad func(field, format string, args ...any) error) er
 			return bad(l.field, "%q is reachable from outside without TLS and sign-in: live allows loopback only", l.addr)
 		}
 	}
+	if l := c.Acquirer.Console; l.Listen != "" && l.Cert == "" {
+		if host, _, _ := net.SplitHostPort(l.Listen); !loopback(host) {
+			return bad("acquirer.console.listen", "%q is reachable from outside without TLS: give acquirer.console.cert and key, or listen on 127.0.0.1", l.Listen)
+		}
+	}
 	if c.Terminal.CAKeys == "" {
 		return bad("terminal.ca_keys", "live needs the schemes' CA keys: name their file")
 	}

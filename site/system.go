@@ -21,6 +21,7 @@ import (
 	"huika/acquirer/payment"
 	"huika/card"
 	"huika/card/perso"
+	"huika/httpapi/webhook"
 	"huika/nfc"
 	"huika/nfc/memory"
 	"huika/pay"
@@ -57,8 +58,11 @@ type System struct {
 	Desk     *tray.Desk    // nil with PC/SC or in live
 	Books    book.Store
 
-	POSURL  string // with the pairing token
-	TrayURL string
+	POSURL     string // with the pairing token
+	TrayURL    string
+	ConsoleURL string // with the pairing token; "": no console
+
+	hooks *webhook.Hooks
 
 	hostAddr, issuerAddr, metricsAddr string
 	schemeAddrs                       map[string]string // where stand-ins of this process listen, else what is configured
@@ -116,7 +120,8 @@ func (s *System) start(parts Parts) error {
 	for _, step := range []struct {
 		on bool
 		f  func() error
-	}{{parts.World, s.openWorld}, {parts.Acquirer, s.openHost}, {parts.Terminal, s.openTerminal}, {parts.Web, s.openWeb}} {
+	}{{parts.World, s.openWorld}, {parts.Acquirer, s.openHost}, {parts.Terminal, s.openTerminal}, {parts.Web, s.openWeb},
+		{parts.Acquirer && s.Kit.Config.Acquirer.Console.Listen != "", s.openConsole}} {
 		if step.on {
 			if err := step.f(); err != nil {
 				return err
@@ -380,7 +385,10 @@ func (s *System) openHost() error {
 			return nil
 		})
 	}
-	if s.Host, err = k.Host(books, heads, s.places); err != nil {
+	if err := s.openHooks(books); err != nil {
+		return err
+	}
+	if s.Host, err = k.Host(books, toldHeads{heads, s.hooks}, s.places); err != nil {
 		return err
 	}
 	ln, err := s.listen(RoleHost, k.Config.Acquirer.Listen, &s.hostAddr)
@@ -389,6 +397,7 @@ func (s *System) openHost() error {
 	}
 	ln = s.hostFaults.Listen(s.answers.Listen(ln))
 	s.task("host", func(ctx context.Context) error { return s.Host.Run(ctx, ln) })
+	s.task("webhooks", s.hooks.Run)
 	return s.openMetrics()
 }
 

@@ -18,6 +18,9 @@ var files embed.FS
 // whether it is the built app (true) or the placeholder.
 func POS() (fs.FS, bool) { return app("pos") }
 
+// Console is the acquirer's app, in the same form.
+func Console() (fs.FS, bool) { return app("console") }
+
 // app picks the build of an app, or its placeholder.
 func app(name string) (fs.FS, bool) {
 	if _, err := fs.Stat(files, "built/"+name+"/index.html"); err == nil {

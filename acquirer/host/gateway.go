@@ -24,6 +24,7 @@ type session struct {
 	mu     sync.Mutex
 	keys   *workingKeys
 	closed map[string]bool // batches of this life: whether they were closed
+	seen   time.Time       // the last message
 }
 
 type workingKeys struct {
@@ -50,6 +51,7 @@ func (w *workingKeys) code() iso8583.MAC {
 // the payment's data.
 type answer struct {
 	code    string
+	why     string // of a refusal, for an operator
 	rrn     string
 	auth    string
 	issuer  []byte          // F55 of the answer: never stored
@@ -144,7 +146,9 @@ func (h *Host) request(ctx context.Context, c *link.Conn, hdr pos.Header, s *ses
 	case pos.MTIUpload:
 		a = h.upload(ctx, s, m)
 	default:
+		begun := h.env.Now()
 		a = h.transact(ctx, s, w, m)
+		h.Stats.took(h.env.Now().Sub(begun))
 	}
 	if !a.silent {
 		h.reply(c, hdr, m, a, w.mac)
@@ -169,6 +173,9 @@ func (h *Host) session(c *link.Conn, m *iso8583.Message) (*session, string) {
 	if s == nil || s.terminal.Merchant != mid {
 		return nil, fmt.Sprintf("terminal %s of merchant %s is not known", tid, mid)
 	}
+	s.mu.Lock()
+	s.seen = h.env.Now()
+	s.mu.Unlock()
 	return s, ""
 }
 

@@ -145,6 +145,8 @@ type Host struct {
 	Stats     Stats
 
 	mu        sync.Mutex
+	life      context.Context // of Run
+	operators slots
 	terminals map[pay.TerminalID]*session
 	stan      pay.STAN
 }
@@ -198,6 +200,9 @@ func New(env rt.Env, cfg Config) (*Host, error) {
 func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	h.mu.Lock()
+	h.life = ctx
+	h.mu.Unlock()
 	h.commit.start(ctx)
 	leased := rt.NewFuture[struct{}](h.env)
 	h.env.Go("host lanes", func() {

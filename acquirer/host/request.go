@@ -106,6 +106,11 @@ func (h *Host) follow(ctx context.Context, r *request, m *iso8583.Message) strin
 	case m.Has(38) && m.Get(38) != o.AuthCode:
 		return "25"
 	}
+	return h.cardOf(r, o)
+}
+
+// cardOf makes o the request's original and its card the request's; "" or the refusal.
+func (h *Host) cardOf(r *request, o payment.Payment) string {
 	digits, err := h.cfg.Sealer.Open(o.SealedPAN, payment.PANContext(o.Key))
 	if err != nil {
 		h.cfg.Log.Error("card number can't be opened", "payment", o.ID, "err", err)

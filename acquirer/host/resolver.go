@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"huika/acquirer/book"
@@ -19,7 +20,8 @@ type resolver struct {
 	s       *cardScheme // nil: what names no configured scheme
 	wake    rt.Waiter
 	letters letters
-	open    int // at the last look
+	open    int          // at the last look
+	left    atomic.Int64 // the same, for whoever asks
 }
 
 type resolvers []*resolver
@@ -71,6 +73,7 @@ func (r *resolver) run(ctx context.Context) {
 		open := r.sweep(ctx)
 		r.h.Stats.Unresolved.Add(int64(open - r.open))
 		r.open = open
+		r.left.Store(int64(open))
 		if open == 0 {
 			pause, tries = r.h.cfg.Timeouts.RetryPause, 0
 			if r.wake.Wait(ctx) != nil {

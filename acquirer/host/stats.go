@@ -21,4 +21,6 @@ type Stats struct {
 	Commits    atomic.Uint64
 	CommitOps  atomic.Uint64
 	Unresolved atomic.Int64 // at the resolver's last look
+
+	latency [len(LatencyBounds) + 1]atomic.Uint64
 }

@@ -121,7 +121,7 @@ func (h *Host) admit(ctx context.Context, sc *cardScheme, m *iso8583.Message, re
 	case res.Status == book.Refused:
 		h.Stats.Refused.Add(1)
 		h.cfg.Log.Info("refused", "kind", req.key.Kind.String(), "original", req.original.ID, "response", res.Refusal.Code, "why", res.Refusal.Why)
-		return payment.Payment{}, answer{code: res.Refusal.Code}, false
+		return payment.Payment{}, answer{code: res.Refusal.Code, why: res.Refusal.Why}, false
 	case res.Status != book.Applied:
 		return payment.Payment{}, stored(res.Payment), false
 	}

@@ -45,7 +45,7 @@ type Rule struct {
 	Claim Claim
 	// OnApproval is what its approval does to the payment that it follows; 0: nothing.
 	OnApproval Event
-	SameBatch  bool // only in the batch, and at the terminal, of the original
+	SameBatch  bool // only in the batch, and at the terminal, of the original; or at the acquirer, while that batch is open
 	Advice     bool // accepted here and told to the scheme until it listens
 	Reversible bool // without an answer it is reversed; a question is just dropped
 	Local      bool // between terminal and acquirer; no scheme is asked
@@ -122,7 +122,7 @@ func (r Rule) Claims(f, o Payment) Refusal {
 		return Refusal{"12", "the original is " + o.State.String()}
 	case f.Amount.Currency != o.Amount.Currency:
 		return Refusal{"64", "the original is in another currency"}
-	case r.SameBatch && (f.Key.Batch != o.Key.Batch || f.Key.Terminal != o.Key.Terminal):
+	case r.SameBatch && !f.Key.AtAcquirer() && (f.Key.Batch != o.Key.Batch || f.Key.Terminal != o.Key.Terminal):
 		return Refusal{"12", "the original's batch is closed: refund it instead"}
 	case r.Claim == Whole && f.Amount.Minor != o.Amount.Minor:
 		return Refusal{"64", "the amount is not the original's"}

@@ -23,6 +23,14 @@ type Key struct {
 	Kind     Kind
 }
 
+// AcquirerBatch begins the batch of a payment that was made at the acquirer,
+// without a terminal. No terminal's batch does: those are digits.
+const AcquirerBatch = 'A'
+
+// AtAcquirer reports whether the payment was made at the acquirer. It counts in
+// no terminal's totals.
+func (k Key) AtAcquirer() bool { return len(k.Batch) > 0 && k.Batch[0] == AcquirerBatch }
+
 func (k Key) String() string {
 	return string(k.Merchant) + "/" + string(k.Terminal) + "/" + k.Batch + "/" + k.STAN.String() + "/" + k.Kind.String()
 }

@@ -15,11 +15,15 @@ import (
 )
 
 type demoCmd struct {
-	Listen     string `help:"Where the POS page listens." placeholder:"127.0.0.1:8080"`
-	DemoListen string `help:"Where the card tray listens." placeholder:"127.0.0.1:8081"`
-	Data       string `help:"Data directory." placeholder:"data"`
-	NoFirstTap bool   `help:"Do not make a first tap."`
+	Listen        string `help:"Where the POS page listens." placeholder:"127.0.0.1:8080"`
+	DemoListen    string `help:"Where the card tray listens." placeholder:"127.0.0.1:8081"`
+	Data          string `help:"Data directory." placeholder:"data"`
+	ConsoleListen string `help:"Where the acquirer's console and API listen." placeholder:"127.0.0.1:8082"`
+	NoFirstTap    bool   `help:"Do not make a first tap."`
 }
+
+// defaultConsole is where the demonstration's console listens.
+const defaultConsole = "127.0.0.1:8082"
 
 // firstTap is the payment that the demonstration makes to show its main job.
 const firstTap = 8880
@@ -31,6 +35,10 @@ func (d *demoCmd) Run(ctx context.Context, c *cli) error {
 	}
 	override(&cfg.Terminal.Listen, d.Listen)
 	override(&cfg.Terminal.DemoListen, d.DemoListen)
+	override(&cfg.Acquirer.Console.Listen, d.ConsoleListen)
+	if cfg.Acquirer.Console.Listen == "" {
+		cfg.Acquirer.Console.Listen = defaultConsole
+	}
 	override(&cfg.Data, d.Data)
 	s, err := site.Open(rt.Real(), cfg, site.Everything, logger(cfg.Log))
 	if err != nil {
@@ -49,6 +57,7 @@ func (d *demoCmd) Run(ctx context.Context, c *cli) error {
 		if s.TrayURL != "" {
 			fmt.Printf("Tray: %s\n", s.TrayURL)
 		}
+		fmt.Printf("Console: %s\n", s.ConsoleURL)
 		fmt.Println("Open the POS address in a browser. Ctrl-C ends.")
 		return nil
 	})

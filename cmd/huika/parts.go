@@ -29,6 +29,7 @@ type hostCmd struct {
 	Listen        string `help:"Where terminals connect (TLS)." placeholder:"127.0.0.1:7001"`
 	Scheme        string `help:"Where the scheme listens." placeholder:"127.0.0.1:7002"`
 	MetricsListen string `help:"Where /healthz and /metrics are served." placeholder:"127.0.0.1:7009"`
+	ConsoleListen string `help:"Where the console and the API are served." placeholder:"127.0.0.1:8082"`
 }
 
 func (h *hostCmd) Run(ctx context.Context, c *cli) error {
@@ -37,6 +38,7 @@ func (h *hostCmd) Run(ctx context.Context, c *cli) error {
 		override(&cfg.Acquirer.Listen, h.Listen)
 		override(&cfg.World.Scheme, h.Scheme)
 		override(&cfg.Acquirer.MetricsListen, h.MetricsListen)
+		override(&cfg.Acquirer.Console.Listen, h.ConsoleListen)
 	})
 	if err != nil {
 		return err
@@ -45,6 +47,9 @@ func (h *hostCmd) Run(ctx context.Context, c *cli) error {
 		fmt.Printf("Host: %s\n", s.HostAddr())
 		if a := s.MetricsAddr(); a != "" {
 			fmt.Printf("Metrics: http://%s/metrics\n", a)
+		}
+		if s.ConsoleURL != "" {
+			fmt.Printf("Console: %s\n", s.ConsoleURL)
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"huika/httpapi/console"
 	"huika/httpapi/demo"
 	"huika/httpapi/pos"
 )
@@ -13,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write the descriptions anew")
 
 func TestDescriptionsAreCurrent(t *testing.T) {
-	for name, make := range map[string]func() ([]byte, error){"pos.yaml": pos.OpenAPI, "demo.yaml": demo.OpenAPI} {
+	for name, make := range map[string]func() ([]byte, error){"pos.yaml": pos.OpenAPI, "demo.yaml": demo.OpenAPI, "console.yaml": console.OpenAPI} {
 		t.Run(name, func(t *testing.T) {
 			want, err := make()
 			if err != nil {

@@ -37,7 +37,7 @@ func Describe(api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
 	ref := schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
 	for _, item := range api.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
 			if op == nil {
 				continue
 			}

@@ -39,7 +39,7 @@ after(async () => {
 });
 
 async function startProgram(listen = "127.0.0.1:0", demo = "127.0.0.1:0") {
-  huika = spawn(program, ["demo", "--listen", listen, "--demo-listen", demo, "--data", data], {
+  huika = spawn(program, ["demo", "--listen", listen, "--demo-listen", demo, "--console-listen", "127.0.0.1:0", "--data", data], {
     env: { ...process.env, HUIKA_WORLD_PIN: pin, HUIKA_TIMEOUTS_PRESENT: "20s" },
     stdio: ["ignore", "pipe", "pipe"],
   });

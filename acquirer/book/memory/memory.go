@@ -35,18 +35,26 @@ type Store struct {
 	mu     sync.Mutex
 	rows   map[payment.Key]payment.Payment
 	lanes  map[payment.Key]book.Lane
+	order  []payment.Key // of rows, as they came
 	chains map[pay.MerchantID]*chain
 	epochs map[book.Lane]uint64
 	leases map[book.Lane]lease
+	refs   map[refKey]book.Entry
 }
 
-var _ book.Store = (*Store)(nil)
+var _ interface {
+	book.Store
+	book.Searcher
+	book.Chains
+	book.Reference
+} = (*Store)(nil)
 
 // New is an empty store.
 func New() *Store {
 	return &Store{
 		rows: map[payment.Key]payment.Payment{}, lanes: map[payment.Key]book.Lane{},
 		chains: map[pay.MerchantID]*chain{}, epochs: map[book.Lane]uint64{}, leases: map[book.Lane]lease{},
+		refs: map[refKey]book.Entry{},
 	}
 }
 
@@ -92,6 +100,9 @@ func (s *Store) apply(lane book.Lane, op book.Op) (book.Result, error) {
 		return d.Result, err
 	}
 	for _, row := range d.Rows {
+		if _, had := s.rows[row.Key]; !had {
+			s.order = append(s.order, row.Key)
+		}
 		s.rows[row.Key] = row
 		s.lanes[row.Key] = lane
 	}

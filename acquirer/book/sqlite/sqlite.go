@@ -28,8 +28,10 @@ var migrations embed.FS
 
 // Store is a book.Store on a SQLite file. One connection writes, a few read.
 type Store struct {
-	write *sql.DB
-	read  *sql.DB
+	write  *sql.DB
+	read   *sql.DB // payments under way wait for it: short questions only
+	search *sql.DB // a console's
+	looks  int64   // rows of one search: book.SearchRows
 
 	mu      sync.Mutex // one transaction at a time
 	conn    *sql.Conn  // the writer's only one
@@ -39,10 +41,18 @@ type Store struct {
 	heads   map[pay.MerchantID]book.Head
 }
 
-var _ book.Store = (*Store)(nil)
+var _ interface {
+	book.Store
+	book.Searcher
+	book.Chains
+	book.Reference
+} = (*Store)(nil)
 
-// Readers is the number of connections that serve queries beside the writer.
-const Readers = 4
+// Connections beside the writer.
+const (
+	Readers   = 4
+	Searchers = 3
+)
 
 // Open opens or creates the file and brings its tables up to date.
 func Open(ctx context.Context, path string) (*Store, error) {
@@ -51,7 +61,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, open: map[payment.Key]stored{}, heads: map[pay.MerchantID]book.Head{}}
+	s := &Store{write: write, looks: book.SearchRows, open: map[payment.Key]stored{}, heads: map[pay.MerchantID]book.Head{}}
 	if err := s.start(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("books %s: %w", path, err), s.Close())
 	}
@@ -74,6 +84,10 @@ func (s *Store) start(ctx context.Context, path string) error {
 		return err
 	}
 	s.read.SetMaxOpenConns(Readers)
+	if s.search, err = open(path, "search"); err != nil {
+		return err
+	}
+	s.search.SetMaxOpenConns(Searchers)
 	if s.conn, err = s.write.Conn(ctx); err != nil {
 		return err
 	}
@@ -85,13 +99,17 @@ func (s *Store) start(ctx context.Context, path string) error {
 // strokes rather than every few commits.
 const (
 	cachePages      = "cache_size(-131072)" // KiB
+	searchPages     = "cache_size(-8192)"
 	checkpointPages = "wal_autocheckpoint(16384)"
 )
 
 func open(path, mode string) (*sql.DB, error) {
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)", cachePages, checkpointPages}, "_txlock": {"immediate"}}
-	if mode == "ro" {
+	switch mode {
+	case "ro":
 		q["_pragma"] = append(q["_pragma"], "query_only(1)")
+	case "search":
+		q["_pragma"] = append(q["_pragma"], "query_only(1)", searchPages)
 	}
 	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 }
@@ -110,6 +128,9 @@ func (s *Store) Close() error {
 	}
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
+	}
+	if s.search != nil {
+		errs = append(errs, s.search.Close())
 	}
 	return errors.Join(append(errs, s.write.Close())...)
 }

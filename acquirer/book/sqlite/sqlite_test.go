@@ -103,3 +103,34 @@ func BenchmarkPayments(b *testing.B) {
 	defer s.Close()
 	booktest.Bench(b, s)
 }
+
+func openIn(t *testing.T, dir string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "books.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // a test may have closed it already
+	return s
+}
+
+func TestSearchContract(t *testing.T) {
+	booktest.RunSearch(t, func(t *testing.T) booktest.Searchable { return openIn(t, t.TempDir()) })
+}
+
+func TestReferenceContract(t *testing.T) {
+	dirs := map[book.Reference]string{}
+	booktest.RunReference(t,
+		func(t *testing.T) book.Reference {
+			dir := t.TempDir()
+			s := openIn(t, dir)
+			dirs[s] = dir
+			return s
+		},
+		func(t *testing.T, r book.Reference) book.Reference {
+			if err := r.(*sqlite.Store).Close(); err != nil {
+				t.Fatal(err)
+			}
+			return openIn(t, dirs[r])
+		})
+}

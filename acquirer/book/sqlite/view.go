@@ -77,11 +77,17 @@ func (v view) Transfers(ctx context.Context, lane book.Lane, m pay.MerchantID, f
 }
 
 func (v view) transfers(ctx context.Context, lane book.Lane, m pay.MerchantID, after uint64, f func(book.Transfer) error) error {
-	rows, err := v.q.QueryContext(ctx, `SELECT seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, hash
- FROM transfers WHERE lane=? AND merchant=? AND seq>? ORDER BY seq`, lane, m, after)
+	rows, err := v.q.QueryContext(ctx, `SELECT `+chainColumns+` FROM transfers WHERE lane=? AND merchant=? AND seq>? ORDER BY seq`, lane, m, after)
 	if err != nil {
 		return before(ctx, err)
 	}
+	return eachTransfer(ctx, rows, lane, m, f)
+}
+
+const chainColumns = `seq, terminal, batch, stan, kind, debit, credit, amount, currency, what, at_ms, hash`
+
+// eachTransfer calls f for each row of chainColumns.
+func eachTransfer(ctx context.Context, rows *sql.Rows, lane book.Lane, m pay.MerchantID, f func(book.Transfer) error) error {
 	var prev book.Hash // of the row before: rows that are read from the middle on do not show theirs
 	return each(ctx, rows, func() error {
 		t := book.Transfer{Lane: lane, Merchant: m, Prev: prev}
