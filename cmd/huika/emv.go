@@ -82,8 +82,8 @@ func (r *replayCmd) Run(ctx context.Context, c *cli) error {
 	if err != nil {
 		return err
 	}
-	rep, err := trace.Replay(ctx, tr, func(ca *oda.CAStore) (*entry.Kernels, error) {
-		return terminal.Kernels(terminal.KernelConfig{CAKeys: ca})
+	rep, err := trace.Replay(ctx, tr, func(t trace.Trace, ca *oda.CAStore) (*entry.Kernels, error) {
+		return terminal.ReplayKernels(t, ca)
 	})
 	if err != nil {
 		return err

@@ -136,7 +136,7 @@ func TestNamedCards(t *testing.T) {
 	none, pin, device := want{emv.OnlineRequest, emv.CVMNone, emv.ODACDA}, want{emv.OnlineRequest, emv.CVMOnlinePIN, emv.ODACDA}, want{emv.OnlineRequest, emv.CVMConfirmed, emv.ODACDA}
 	refused := want{emv.EndApplication, emv.CVMNotGiven, emv.ODAFailed}
 	locked := want{emv.EndApplication, emv.CVMNotGiven, emv.ODANone}
-	unsigned := want{emv.TryAnother, emv.CVMNotGiven, emv.ODANone} // by the default action codes, at a terminal with contacts
+	unsigned := want{emv.TryAnother, emv.CVMNone, emv.ODANone} // by the default action codes, at a terminal with contacts
 	seen := map[string]bool{}
 	for _, c := range []struct {
 		name   string

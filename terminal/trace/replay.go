@@ -30,7 +30,7 @@ type Replayed struct {
 }
 
 // Kernels makes the kernels that a replay runs through, with the CA keys of the trace.
-type Kernels func(*oda.CAStore) (*entry.Kernels, error)
+type Kernels func(Trace, *oda.CAStore) (*entry.Kernels, error)
 
 // Replay runs the recorded tap again: a scripted reader insists on the recorded
 // commands and gives the recorded answers. Errors: ErrFormat, ErrDiverged, the
@@ -49,7 +49,7 @@ func Replay(ctx context.Context, t Trace, kernels Kernels) (Replayed, error) {
 			return Replayed{}, fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 	}
-	ks, err := kernels(ca)
+	ks, err := kernels(t, ca)
 	if err != nil {
 		return Replayed{}, err
 	}

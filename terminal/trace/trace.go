@@ -44,6 +44,7 @@ type Trace struct {
 	Transaction  Transaction      `json:"transaction"`
 	Terminal     emv.Terminal     `json:"terminal"`
 	Combinations []Combination    `json:"combinations"`
+	MagStripe    bool             `json:"mag_stripe,omitempty"` // mag-stripe mode is taken
 	CAKeys       []CAKey          `json:"ca_keys,omitempty"`
 	Random       Hex              `json:"random"` // bytes that kernels drew, in order
 	Steps        []Step           `json:"steps"`
