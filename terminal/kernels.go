@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"time"
+
 	"huika/emv"
 	"huika/emv/c2"
 	"huika/emv/c3"
@@ -18,6 +20,8 @@ type KernelConfig struct {
 	CVMLimit      int64 // smallest amount that needs the cardholder; 0: only pre-processing decides
 	Limit         int64 // smallest amount that is not taken; 0: none
 	MagStripe     bool  // mag-stripe mode of cards without EMV mode is taken
+	// Foreign is what a recorded exchange shows of another terminal's kernel; nil: this terminal's own policy.
+	Foreign *trace.Foreign
 }
 
 // kernelRow is one scheme's kernel at this terminal. A new kernel is a row of
@@ -66,6 +70,12 @@ func unionPayKernel(cfg KernelConfig) emv.Kernel {
 	if cfg.CVMLimit > 0 {
 		k.CVMLimit = &cfg.CVMLimit
 	}
+	if f := cfg.Foreign; f != nil {
+		if k.FloorLimit = pay.MaxMinor; f.FloorLimit != nil {
+			k.FloorLimit = *f.FloorLimit
+		}
+		k.CVMLimit = f.CVMLimit
+	}
 	return k
 }
 
@@ -76,6 +86,9 @@ func visaKernel(cfg KernelConfig) emv.Kernel {
 	}}
 	if cfg.CVMLimit > 0 {
 		k.CVMLimit = &cfg.CVMLimit
+	}
+	if f := cfg.Foreign; f != nil {
+		k.Config = c3.Config{CAKeys: cfg.CAKeys, FloorLimit: f.FloorLimit, CVMLimit: f.CVMLimit, AllowVersion00: f.FDDA00}
 	}
 	return k
 }
@@ -105,7 +118,49 @@ func mastercardKernel(cfg KernelConfig) emv.Kernel {
 	if !cfg.MagStripe {
 		c.Kernel |= c2.NoMagStripe
 	}
+	if cfg.Foreign != nil {
+		foreignMastercard(&c, cfg.Foreign)
+	}
 	return &c2.Kernel{Config: c}
+}
+
+// foreignMastercard is a kernel 2 that does what another one was seen to do.
+// The times of relay resistance are not part of an exchange: they hold nothing against the card.
+func foreignMastercard(c *c2.Config, f *trace.Foreign) {
+	own := *c
+	*c = c2.Defaults()
+	c.CAKeys, c.Data = own.CAKeys, f.Data
+	limit := func(to *int64, shown *int64, less int64) {
+		if *to = pay.MaxMinor; shown != nil {
+			*to = *shown - less
+		}
+	}
+	limit(&c.FloorLimit, f.FloorLimit, 0)
+	limit(&c.CVMLimit, f.CVMLimit, 1)
+	limit(&c.Limit, f.Limit, 1)
+	c.LimitOnCDCVM = c.Limit
+	for _, t := range []struct {
+		to    *[5]byte
+		shown []byte
+	}{{&c.TACDenial, f.TACDenial}, {&c.TACOnline, f.TACOnline}, {&c.TACDefault, f.TACDefault}} {
+		if len(t.shown) == len(t.to) {
+			*t.to = [5]byte(t.shown)
+		}
+	}
+	if v := f.Capabilities; len(v) == 3 {
+		c.DataInput, c.CVMRequired, c.CVMNone, c.Security = v[0], v[1], v[1], v[2]
+	}
+	if f.MagStripe {
+		c.Kernel |= c2.NoEMV
+	}
+	if f.ReadsAll {
+		c.Kernel |= c2.NoMagStripe
+	}
+	if f.Relay {
+		c.Kernel |= c2.RelayResistance
+		c.Clock = func() time.Duration { return 0 }
+		c.Relay.MinGrace, c.Relay.ExpectedReply, c.Relay.Mismatch = 0xFFFF, 0, 0
+	}
 }
 
 // Kernels registers every kernel that the terminal has.
@@ -122,7 +177,7 @@ func Kernels(cfg KernelConfig) (*entry.Kernels, error) {
 // ReplayKernels are the terminal's kernels for a recorded tap (trace.Replay),
 // under the limits of its combinations. The exception file of that day is not part of a trace.
 var ReplayKernels trace.Kernels = func(t trace.Trace, ca *oda.CAStore) (*entry.Kernels, error) {
-	cfg := KernelConfig{CAKeys: ca, MagStripe: t.MagStripe}
+	cfg := KernelConfig{CAKeys: ca, MagStripe: t.MagStripe, Foreign: t.Foreign}
 	for _, c := range t.Combinations { // all rows of a terminal have the same
 		if c.CVMLimit != nil {
 			cfg.CVMLimit = *c.CVMLimit

@@ -45,6 +45,7 @@ type Trace struct {
 	Terminal     emv.Terminal     `json:"terminal"`
 	Combinations []Combination    `json:"combinations"`
 	MagStripe    bool             `json:"mag_stripe,omitempty"` // mag-stripe mode is taken
+	Foreign      *Foreign         `json:"foreign,omitempty"`    // of a terminal that is not ours: a replay follows the recorded order of commands, not their bytes
 	CAKeys       []CAKey          `json:"ca_keys,omitempty"`
 	Random       Hex              `json:"random"` // bytes that kernels drew, in order
 	Steps        []Step           `json:"steps"`
