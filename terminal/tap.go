@@ -125,7 +125,7 @@ func (t *Terminal) judgeTap(s *sale, rec *trace.Recorder, r entry.Result) (*tapp
 		t.cfg.Log.Info("the tap ended without the host", "payment", s.id, "outcome", r.Outcome.Kind.String(), "why", r.Outcome.Reason, "oda", r.Outcome.ODA.String())
 	}
 	switch o := r.Outcome; {
-	case s.phoneAsked && r.Restarts > entry.MaxRestarts:
+	case s.phoneAsked && o.Kind == emv.EndApplication && o.ODA != emv.ODAFailed: // restarted too often, or taken away for good
 		return tap, &ending{outcome: TryAgain, reason: ReasonSeePhone}
 	case o.Kind == emv.EndApplication && o.ODA == emv.ODAFailed: // kernel 2 ends so where a signature is wrong or missing
 		return tap, &ending{outcome: Declined, reason: ReasonNotGenuine}
