@@ -45,6 +45,7 @@ type document struct {
 
 	// What one scheme alone needs; a new scheme adds a line.
 	Mastercard *mastercardDoc `yaml:"mastercard"`
+	C8         *c8Doc         `yaml:"c8"`
 }
 
 type words struct {
@@ -211,7 +212,7 @@ func (d *document) checkThing() (field, why string) {
 // checkLike: what comes from the other profile is not said again.
 func (d *document) checkLike() (field, why string) {
 	own := *d
-	own.Scheme, own.Cryptogram, own.Account, own.Application, own.Mastercard = "", "", accountDoc{}, applicationDoc{}, nil
+	own.Scheme, own.Cryptogram, own.Account, own.Application, own.Mastercard, own.C8 = "", "", accountDoc{}, applicationDoc{}, nil, nil
 	if !reflect.DeepEqual(*d, own) {
 		return "like", "scheme, account, application, cryptogram and the scheme's own block are those of " + d.Like + ": leave them out"
 	}

@@ -163,7 +163,12 @@ func (i *Issuer) IMK() pay.Secret { return i.imk }
 // CAKeys are the CA keys that a terminal needs for these cards, one a scheme.
 func (i *Issuer) CAKeys() []oda.CAKey {
 	var keys []oda.CAKey
+	seen := map[[5]byte]bool{} // kernel 8's cards are under another scheme's RID
 	for _, s := range schemes() {
+		if seen[s.rid] {
+			continue
+		}
+		seen[s.rid] = true
 		pub := i.cas[s.rid].Public()
 		keys = append(keys, oda.CAKey{RID: s.rid, Index: i.index, Modulus: pub.Modulus, Exponent: pub.Exponent, Expiry: nextMonth(i.certEnd)})
 	}
@@ -175,6 +180,15 @@ func (i *Issuer) CAStore() (*oda.CAStore, error) {
 	s := oda.NewCAStore()
 	for _, k := range i.CAKeys() {
 		if err := s.Add(k, k.Checksum()); err != nil {
+			return nil, err
+		}
+	}
+	curve, err := i.C8CAKeys()
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range curve {
+		if err := s.AddEC(k, k.Checksum()); err != nil {
 			return nil, err
 		}
 	}

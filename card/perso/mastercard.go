@@ -14,12 +14,15 @@ import (
 
 // mastercardDoc is what only cards of kernel 2 have.
 type mastercardDoc struct {
-	Counters int `yaml:"counters"` // bytes of counters in 9F10: 0, 8 or 16
-	Relay    *struct {
-		Min   uint16 `yaml:"min"` // units of 0.1 ms
-		Max   uint16 `yaml:"max"`
-		Reply uint16 `yaml:"reply"`
-	} `yaml:"relay"` // none: the card knows no relay resistance
+	Counters int       `yaml:"counters"` // bytes of counters in 9F10: 0, 8 or 16
+	Relay    *relayDoc `yaml:"relay"`    // none: the card knows no relay resistance
+}
+
+// relayDoc is what a card says about its times, in units of 0.1 ms.
+type relayDoc struct {
+	Min   uint16 `yaml:"min"`
+	Max   uint16 `yaml:"max"`
+	Reply uint16 `yaml:"reply"` // the estimated way of its answer
 }
 
 const kernel2 = 0x02

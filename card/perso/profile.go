@@ -172,7 +172,7 @@ func (d *document) kernelID(id byte) []byte {
 
 // keyNames are the chip keys that a profile needs.
 func (p Profile) keyNames() []string {
-	if p.Form == FormThing {
+	if p.Form == FormThing || p.Scheme == C8 { // those have keys on a curve, made from the master key
 		return nil
 	}
 	return []string{p.owner.certified(), p.chipKey()}

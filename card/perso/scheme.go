@@ -19,6 +19,7 @@ const (
 	UnionPay   = "unionpay"
 	Visa       = "visa"
 	Mastercard = "mastercard"
+	C8         = "c8" // cards for kernel 8, which belongs to no scheme
 )
 
 // scheme is what a card scheme is to personalisation. A new scheme is a row
@@ -36,12 +37,13 @@ type scheme struct {
 }
 
 // schemes is the table.
-func schemes() [3]scheme {
+func schemes() [4]scheme {
 	return [...]scheme{
 		{UnionPay, RID, "62999", 0x00, "cdcvm pin_always signature online_if_oda_fails", checkUnionPay, makeUnionPay},
 		{Visa, VisaRID, "476173", 0x20, "cdcvm locked pin_always signature online_if_oda_fails switch_if_oda_fails online_if_expired " +
 			"switch_for_cash switch_for_cashback issuer_update no_oda offline_limit", checkVisa, makeVisa},
 		{Mastercard, MastercardRID, "541333", 0x10, "cdcvm locked no_oda offline_limit", checkMastercard, makeMastercard},
+		{C8, MastercardRID, c8Issuer, 0x80, "cdcvm locked pin_always signature offline_limit", checkC8, makeC8},
 	}
 }
 
@@ -82,8 +84,11 @@ func (i *Issuer) MasterKeys(scheme string) MasterKeys {
 	k := MasterKeys{
 		Cryptogram: i.derivedIMK(scheme + " cryptogram"), Script: i.derivedIMK(scheme + " script integrity"), CVC3: i.derivedIMK(scheme + " cvc3"),
 	}
-	if scheme == UnionPay {
+	switch scheme {
+	case UnionPay:
 		k.Cryptogram = i.imk
+	case C8:
+		k.Cryptogram = i.c8IMK()
 	}
 	return k
 }
