@@ -134,6 +134,13 @@ var rows = []row{
 	{name: "two schemes at once", at: daily, card: "visa-watch", beside: "mastercard-watch", fen: 300,
 		steps: []step{{message("19"), func(v *visit) { v.takes("mastercard-watch") }}}, want: takes(300, cdcvm)},
 
+	// Kernel 8: the secure channel, and AES cryptograms.
+	{name: "C-8 88.80", at: daily, quick: true, overAir: true, card: "c8", fen: 8880, want: takes(8880, none).by("local")},
+	{name: "C-8 1000.01 PIN", at: daily, card: "c8", fen: 100_001, keys: []string{right}, want: takes(100_001, online).by("local")},
+	{name: "C-8 phone 5000.00", at: daily, quick: true, card: "c8-phone", fen: 500_000, want: takes(500_000, cdcvm).by("local")},
+	{name: "C-8 watch 5000.00", at: daily, card: "c8-watch", fen: 500_000, want: takes(500_000, cdcvm).by("local")},
+	{name: "C-8 clone", at: daily, quick: true, card: "c8-cloned", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+
 	// Cards of the first scheme that are not on the desk.
 	{name: "altered", at: daily, card: "unionpay-altered", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
 	{name: "of an unknown authority", at: daily, card: "unionpay-uncertified", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},

@@ -7,6 +7,7 @@ import (
 	"huika/emv/c2"
 	"huika/emv/c3"
 	"huika/emv/c7"
+	"huika/emv/c8"
 	"huika/emv/entry"
 	"huika/emv/oda"
 	"huika/pay"
@@ -42,6 +43,7 @@ var kernelRows = [...]kernelRow{
 	{"unionpay", c7.ID, unionPayAIDs, &[4]byte{0x20 | 0x04 | 0x02 | 0x01, 0, 0x40, 0x80}, unionPayKernel},
 	{"visa", c3.ID, visaAIDs, &[4]byte{0x20 | 0x04 | 0x02 | 0x01, 0, 0x80 | 0x40, 0x80}, visaKernel},
 	{"mastercard", c2.ID, mastercardAIDs, nil, mastercardKernel},
+	{"c8", c8.ID, mastercardAIDs[:1], nil, kernel8}, // of no scheme: a card names it in its directory entry
 }
 
 var (
@@ -161,6 +163,17 @@ func foreignMastercard(c *c2.Config, f *trace.Foreign) {
 		c.Clock = func() time.Duration { return 0 }
 		c.Relay.MinGrace, c.Relay.ExpectedReply, c.Relay.Mismatch = 0xFFFF, 0, 0
 	}
+}
+
+// kernel8 counts limits as kernel 2 does. Foreign exchanges with it can't be run
+// again: the key of their channel is not part of them.
+func kernel8(cfg KernelConfig) emv.Kernel {
+	c := c8.Defaults()
+	c.CAKeys, c.DataInput = cfg.CAKeys, 0
+	if c.CVMLimit = pay.MaxMinor; cfg.CVMLimit > 0 {
+		c.CVMLimit = cfg.CVMLimit - 1
+	}
+	return &c8.Kernel{Config: c}
 }
 
 // Kernels registers every kernel that the terminal has.

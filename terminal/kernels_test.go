@@ -1,7 +1,6 @@
 package terminal_test
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"huika/card"
 	"huika/card/perso"
+	"huika/emv"
 	"huika/emv/tag"
 	"huika/emv/tlv"
 	nfcmem "huika/nfc/memory"
@@ -37,6 +37,8 @@ func TestRequestOfEachScheme(t *testing.T) {
 		{"mastercard", 150_000, true, 2, "online_pin", "420300", "cda", "001", false},
 		{"mastercard-phone", 8880, false, 2, "none", "3F0002", "cda", "001", true},
 		{"mastercard-phone", 150_000, false, 2, "cdcvm", "010002", "cda", "001", true},
+		{"c8", 8880, false, 8, "none", "1F0002", "local", "001", false},
+		{"c8-phone", 150_000, false, 8, "cdcvm", "010002", "local", "001", true},
 		{"mastercard-watch", 150_000, false, 2, "cdcvm", "010002", "cda", "002", true},
 	} {
 		t.Run(fmt.Sprint(c.card, " ", c.fen), func(t *testing.T) {
@@ -167,23 +169,26 @@ func TestMagStripeMode(t *testing.T) {
 	})
 }
 
-// Every row has its own kernel id, and no AID leads to two kernels.
+// Every AID leads to a kernel that is there, once, under the terminal's limits.
 func TestKernelTable(t *testing.T) {
 	ks, err := terminal.Kernels(terminal.KernelConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var seen [][]byte
+	type pair struct {
+		aid    string
+		kernel emv.KernelID
+	}
+	seen := map[pair]bool{}
 	for _, c := range terminal.Combinations(terminal.Config{Limits: terminal.Limits{CVM: 1, Transaction: 500}}) {
 		if _, ok := ks.Lookup(c.Kernel, 0); !ok {
 			t.Errorf("AID %X leads to kernel %d, which the terminal does not have", c.AID, c.Kernel)
 		}
-		for _, aid := range seen {
-			if bytes.HasPrefix(aid, c.AID) || bytes.HasPrefix(c.AID, aid) {
-				t.Errorf("AID %X stands beside %X", c.AID, aid)
-			}
+		if p := (pair{string(c.AID), c.Kernel}); seen[p] {
+			t.Errorf("AID %X stands twice for kernel %d", c.AID, c.Kernel)
+		} else {
+			seen[p] = true
 		}
-		seen = append(seen, c.AID)
 		if c.FloorLimit == nil || *c.FloorLimit != 0 || c.CVMLimit == nil || *c.CVMLimit != 1 || c.TransactionLimit == nil || *c.TransactionLimit != 500 {
 			t.Errorf("AID %X has other limits than the terminal", c.AID)
 		}

@@ -141,6 +141,9 @@ func (i *Issuer) c8(p Profile) (card.C8Data, error) {
 	} else {
 		d.AIP[1] &^= c8AIPRelay
 	}
+	if s.Behaviour.OfflineLimit > 0 {
+		d.AIP[1] |= c8AIPOffline
+	}
 	signed := i.c8Record(s, pan, end)
 	d.SDAHash = oda.ICCDHash(signed, tlv.Append(nil, tag.CDOL1, c8CDOL1), d.AIP[:])
 	keys, err := i.c8Keys(genuine.Public(), d.SDAHash)

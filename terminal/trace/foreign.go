@@ -461,7 +461,7 @@ func (t *Trace) AddCAKeys(keys []CAKey) error {
 		}
 		kept := t.CAKeys[:0:0]
 		for _, old := range t.CAKeys {
-			if !bytes.Equal(old.RID, k.RID) || !bytes.Equal(old.Index, k.Index) {
+			if !bytes.Equal(old.RID, k.RID) || !bytes.Equal(old.Index, k.Index) || (len(old.X) > 0) != (len(k.X) > 0) {
 				kept = append(kept, old)
 			}
 		}
@@ -493,7 +493,7 @@ func ParseCAKeys(b []byte) ([]CAKey, error) {
 	if o.One != nil {
 		list = append(list, *o.One)
 	}
-	if len(o.Modulus) > 0 {
+	if len(o.Modulus)+len(o.X) > 0 {
 		list = append(list, o.CAKey)
 	}
 	if len(list) == 0 {

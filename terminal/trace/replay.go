@@ -62,11 +62,7 @@ func replay(ctx context.Context, t Trace, kernels Kernels) (Replayed, error) {
 	}
 	ca := oda.NewCAStore()
 	for _, k := range t.CAKeys {
-		key, err := k.oda()
-		if err != nil {
-			return Replayed{}, err
-		}
-		if err := ca.Add(key, key.Checksum()); err != nil {
+		if err := k.add(ca); err != nil {
 			return Replayed{}, fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 	}
@@ -221,6 +217,9 @@ func namedKeys(steps []Step, aid []byte, ca *oda.CAStore) []CAKey {
 				return nil
 			}
 			seen[o.Value[0]] = true
+			if k, ok := ca.LookupEC(rid, o.Value[0]); ok {
+				out = append(out, CAKey{RID: k.RID[:], Index: Hex{k.Index}, X: k.X[:], Expiry: k.Expiry})
+			}
 			if k, ok := ca.Lookup(rid, o.Value[0]); ok {
 				out = append(out, CAKey{RID: k.RID[:], Index: Hex{k.Index}, Modulus: k.Modulus, Exponent: k.Exponent, Expiry: k.Expiry})
 			}

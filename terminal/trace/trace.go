@@ -144,9 +144,25 @@ func (c Combination) entry() (entry.Combination, error) {
 type CAKey struct {
 	RID      Hex       `json:"rid"`
 	Index    Hex       `json:"index"`
-	Modulus  Hex       `json:"modulus"`
-	Exponent Hex       `json:"exponent"`
+	Modulus  Hex       `json:"modulus,omitempty"`
+	Exponent Hex       `json:"exponent,omitempty"`
+	X        Hex       `json:"x,omitempty"` // of a key on P-256, in place of modulus and exponent
 	Expiry   time.Time `json:"expiry,omitzero"`
+}
+
+// add puts the key into a store.
+func (k CAKey) add(s *oda.CAStore) error {
+	key, err := k.oda()
+	switch {
+	case err != nil:
+		return err
+	case len(k.X) == 0:
+		return s.Add(key, key.Checksum())
+	case len(k.X) != oda.ECSize:
+		return fmt.Errorf("%w: CA key: x of %d bytes, want %d", ErrFormat, len(k.X), oda.ECSize)
+	}
+	ec := oda.ECCAKey{RID: key.RID, Index: key.Index, X: [oda.ECSize]byte(k.X), Expiry: k.Expiry}
+	return s.AddEC(ec, ec.Checksum())
 }
 
 func (k CAKey) oda() (oda.CAKey, error) {

@@ -41,25 +41,30 @@ var schemes = [...]scheme{
 	{perso.UnionPay, perso.RID, readPBOC},
 	{perso.Visa, perso.VisaRID, readVisa},
 	{perso.Mastercard, perso.MastercardRID, readMChip},
+	{perso.C8, perso.MastercardRID, readAES}, // known by the version in 9F10
 }
 
 // schemeOf picks by the application (84, or 9F06), and where the acquirer sends
-// none by the form of 9F10: 07 and 03 is UnionPay, 06 or 1F and 03 Visa, anything else M/Chip.
+// none by the form of 9F10: 07 and 03 is UnionPay, 06 or 1F and 03 Visa, a known
+// AES version kernel 8's, anything else M/Chip.
 func schemeOf(list tlv.List) (scheme, bool) {
+	iad, _ := list.Find(tag.IAD)
+	hasAES := len(iad) >= 10 && cryptogram.AES(iad[1]).Known()
 	for _, t := range [...]tlv.Tag{tag.DFName, tag.TerminalAID} {
 		aid, ok := list.Find(t)
 		if !ok || len(aid) < 5 {
 			continue
 		}
 		for _, s := range schemes {
-			if s.rid == [5]byte(aid) {
+			if s.rid == [5]byte(aid) && (s.name == perso.C8) == (hasAES && s.rid == perso.MastercardRID) {
 				return s, true
 			}
 		}
 		return scheme{}, false
 	}
-	iad, _ := list.Find(tag.IAD)
 	switch {
+	case hasAES:
+		return schemes[3], true
 	case len(iad) < 7:
 		return schemes[0], true // its reader says what is wrong
 	case iad[3] == 3 && iad[0] == 0x07:
@@ -226,5 +231,48 @@ func (m mchip) answer(keys perso.MasterKeys, a *perso.Account, c *icc, code stri
 }
 
 func (mchip) script(perso.MasterKeys, *perso.Account, *icc, []byte, []byte) ([]byte, error) {
+	return nil, nil
+}
+
+// --- cards for kernel 8: AES 16 and 17
+
+type aesCard struct{ version cryptogram.AES }
+
+func readAES(get func(tlv.Tag) ([]byte, bool)) (statement, error) {
+	signed, err := cryptogram.AESData(get)
+	if err != nil {
+		return statement{}, err
+	}
+	v, _ := get(tag.IAD)
+	iad, err := cryptogram.ParseAESIAD(v)
+	return statement{signed, iad.CVR.Type(), iad.CVR.CDCVM(), false, aesCard{iad.Version}}, err
+}
+
+func (x aesCard) cryptogram(keys perso.MasterKeys, a *perso.Account, c *icc) ([8]byte, error) {
+	key, err := x.version.CardKey(keys.Cryptogram, a.PAN, a.PSN)
+	if err != nil {
+		return [8]byte{}, err
+	}
+	defer key.Wipe()
+	session, err := x.version.SessionKey(key, c.atc)
+	if err != nil {
+		return [8]byte{}, err
+	}
+	defer session.Wipe()
+	return x.version.MAC(session, c.says.signed)
+}
+
+// answer is method 1 with the response code.
+func (x aesCard) answer(keys perso.MasterKeys, a *perso.Account, c *icc, code string) ([]byte, error) {
+	key, err := x.version.CardKey(keys.Cryptogram, a.PAN, a.PSN)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	arpc, err := x.version.ARPC(key, c.atc, c.cryptogram, [2]byte([]byte(code)))
+	return append(arpc[:], code...), err
+}
+
+func (aesCard) script(perso.MasterKeys, *perso.Account, *icc, []byte, []byte) ([]byte, error) {
 	return nil, nil
 }

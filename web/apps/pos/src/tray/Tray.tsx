@@ -56,6 +56,7 @@ const schemes: Record<string, [string, string]> = {
   amex: ["运通", "Amex"],
   jcb: ["JCB", "JCB"],
   discover: ["Discover", "Discover"],
+  c8: ["C-8", "C-8"],
   "": ["其他", "Other"],
 };
 
