@@ -97,6 +97,7 @@ var foreign = []arrow{
 	{"github.com/xuri/excelize/v2", "httpapi/console"},
 	{"golang.org/x/text", "terminal/receipt"},
 	{"golang.org/x/sys", "nfc/pcsc site cmd/**"},
+	{"go.yaml.in/yaml/v3", "card/perso"},
 	{"modernc.org/sqlite", "acquirer/book/sqlite terminal/journal/sqlite"},
 	{"pgregory.net/rapid", "acquirer/book/booktest terminal/journal/journaltest"},
 }

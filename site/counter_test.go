@@ -122,7 +122,10 @@ func (c *counter) purses(t *testing.T, profile string) (p purse) {
 		t.Errorf("%d payments are unresolved", rep.Unresolved)
 	}
 	cny := rep.Balances[pay.CNY]
-	p.merchant, p.clearing = cny[book.MerchantAccount(pay.MerchantID(c.Kit.Config.Merchant.ID))], cny[book.ClearingAccount(site.SchemeName)]
+	p.merchant = cny[book.MerchantAccount(pay.MerchantID(c.Kit.Config.Merchant.ID))]
+	for _, scheme := range []string{site.SchemeName, perso.Visa, perso.Mastercard} {
+		p.clearing += cny[book.ClearingAccount(scheme)]
+	}
 	owner, _ := perso.ProfileByName(profile)
 	for _, a := range c.accounts {
 		b, ok := c.Issuer.Balance(a.PAN)

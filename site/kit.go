@@ -53,7 +53,7 @@ func (k Kit) Issuer(store issuer.Store) (*issuer.Issuer, error) {
 		pin = func(string) string { return k.Config.World.PIN }
 	}
 	return issuer.New(k.Env, issuer.Config{
-		Accounts: k.Cards.Accounts(pin), IMK: k.Cards.IMK(), ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC,
+		Accounts: k.Cards.Accounts(pin), IMK: k.Cards.IMK(), Keys: k.Cards.AllMasterKeys(), ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC,
 		Store: store, Log: k.Log.With("part", "issuer"),
 	})
 }

@@ -38,6 +38,12 @@ func (w want) differing(requests int) want {
 	return w
 }
 
+// by says how the card was authenticated, where it is not fDDA.
+func (w want) by(oda string) want {
+	w.oda = oda
+	return w
+}
+
 // takenBack is a payment without a believable answer.
 func takenBack(reason, code string, toHost, toScheme frames) want {
 	return want{outcome: terminal.Reversed, reason: reason, cvm: "none", oda: "fdda", code: code, toHost: toHost, toScheme: toScheme}
@@ -86,6 +92,59 @@ var rows = []row{
 	{name: "transit card", at: daily, overAir: true, card: "transit", fen: 100, want: stops(terminal.OtherInterface, "card_not_supported", none, none)},
 	{name: "staff card", at: daily, card: "staff", fen: 100, want: stops(terminal.OtherInterface, "card_not_supported", none, none)},
 	{name: "no route for its number", at: elsewhere, quick: true, card: debit, fen: 100, want: turnsDown("card_unknown", "14", none, "fdda").wires(frames{1, 1}, frames{})},
+
+	// Visa: each cryptogram version, device and security check.
+	{name: "Visa 88.80", at: daily, quick: true, overAir: true, card: "visa", fen: 8880, want: takes(8880, none)},
+	{name: "Visa 1000.00 no PIN", at: daily, card: "visa", fen: 100_000, want: takes(100_000, none)},
+	{name: "Visa 1000.01 PIN", at: daily, quick: true, card: "visa", fen: 100_001, keys: []string{right}, want: takes(100_001, online)},
+	{name: "Visa wrong PIN, then right", at: daily, card: "visa", fen: 150_000, keys: []string{wrong, right}, want: takes(150_000, online).wires(frames{2, 2}, frames{2, 2})},
+	{name: "Visa classic 88.80", at: daily, quick: true, card: "visa-classic", fen: 8880, want: takes(8880, none)},
+	{name: "Visa phone 5000.00", at: daily, quick: true, overAir: true, card: "visa-phone", fen: 500_000, want: takes(500_000, cdcvm)},
+	{name: "Visa phone 1.00", at: daily, card: "visa-phone", fen: 100, want: takes(100, cdcvm)},
+	{name: "Visa watch 5000.00", at: daily, quick: true, card: "visa-watch", fen: 500_000, want: takes(500_000, cdcvm)},
+	{name: "Visa, more than the account holds", at: daily, card: "visa-classic", fen: 99_999_999, keys: []string{right}, want: turnsDown("insufficient_funds", "51", online, "fdda")},
+	{name: "Visa clone, at the terminal", at: daily, quick: true, overAir: true, card: "visa-cloned", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "Visa clone, at the issuer", at: daily, quick: true, card: "visa-cloned-online", fen: 100, want: turnsDown("declined_by_issuer", "05", none, "failed")},
+	{name: "Visa altered", at: daily, card: "visa-altered", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "Visa of an unknown authority", at: daily, card: "visa-uncertified", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "Visa counter again", at: daily, quick: true, card: "visa-replayed", fen: 100, want: turnsDown("declined_by_issuer", "05", none, "fdda")},
+	{name: "Visa CTQ edited 5000.00", at: daily, quick: true, card: "visa", sticker: tray.CTQEdited, fen: 500_000, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "Visa TTQ edited 5000.00", at: daily, card: "visa", sticker: tray.TTQEdited, fen: 500_000, want: stops(terminal.Declined, "cardholder_not_verified", none, "fdda")},
+	{name: "Visa removed after GPO", at: daily, card: "visa", sticker: tray.RemovedAfterGPO, fen: 300, want: takes(300, none)},
+	{name: "Visa answer lost", at: wires, card: "visa", fen: 100, before: mishaps(posWire, "0210", lose), want: takenBack("no_answer", "", frames{1, 1, 1, 1}, frames{1, 1, 1, 1})},
+
+	// Mastercard: the same over GENERATE AC and CDA.
+	{name: "Mastercard 88.80", at: daily, quick: true, overAir: true, card: "mastercard", fen: 8880, want: takes(8880, none).by("cda")},
+	{name: "Mastercard 1000.00 no PIN", at: daily, card: "mastercard", fen: 100_000, want: takes(100_000, none).by("cda")},
+	{name: "Mastercard 1000.01 PIN", at: daily, quick: true, card: "mastercard", fen: 100_001, keys: []string{right}, want: takes(100_001, online).by("cda")},
+	{name: "Mastercard wrong PIN, then right", at: daily, card: "mastercard", fen: 150_000, keys: []string{wrong, right}, want: takes(150_000, online).by("cda").wires(frames{2, 2}, frames{2, 2})},
+	{name: "Mastercard debit 88.80", at: daily, quick: true, card: "mastercard-debit", fen: 8880, want: takes(8880, none).by("cda")},
+	{name: "Mastercard phone 5000.00", at: daily, quick: true, overAir: true, card: "mastercard-phone", fen: 500_000, want: takes(500_000, cdcvm).by("cda")},
+	{name: "Mastercard phone 1.00", at: daily, card: "mastercard-phone", fen: 100, want: takes(100, none).by("cda")},
+	{name: "Mastercard watch 5000.00", at: daily, quick: true, card: "mastercard-watch", fen: 500_000, want: takes(500_000, cdcvm).by("cda")},
+	{name: "Mastercard, more than the account holds", at: daily, card: "mastercard-debit", fen: 99_999_999, keys: []string{right}, want: turnsDown("insufficient_funds", "51", online, "cda")},
+	{name: "Mastercard clone, at the terminal", at: daily, quick: true, overAir: true, card: "mastercard-cloned", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "Mastercard clone, at the issuer", at: daily, quick: true, card: "mastercard-cloned-online", fen: 100, want: turnsDown("declined_by_issuer", "05", none, none)},
+	{name: "Mastercard altered", at: daily, card: "mastercard-altered", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "Mastercard of an unknown authority", at: daily, card: "mastercard-uncertified", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "Mastercard counter again", at: daily, quick: true, card: "mastercard-replayed", fen: 100, want: turnsDown("declined_by_issuer", "05", none, "cda")},
+	{name: "Mastercard removed before GPO", at: daily, card: "mastercard", sticker: tray.RemovedBeforeGPO, fen: 300, want: takes(300, none).by("cda")},
+	{name: "Mastercard removed after GPO", at: daily, quick: true, card: "mastercard", sticker: tray.RemovedAfterGPO, fen: 300, want: takes(300, none).by("cda")},
+	{name: "Mastercard answer lost", at: wires, card: "mastercard", fen: 100, before: mishaps(posWire, "0210", lose), want: takenBack("no_answer", "", frames{1, 1, 1, 1}, frames{1, 1, 1, 1}).by("cda")},
+	{name: "two schemes at once", at: daily, card: "visa-watch", beside: "mastercard-watch", fen: 300,
+		steps: []step{{message("19"), func(v *visit) { v.takes("mastercard-watch") }}}, want: takes(300, cdcvm)},
+
+	// Kernel 8: the secure channel, and AES cryptograms.
+	{name: "C-8 88.80", at: daily, quick: true, overAir: true, card: "c8", fen: 8880, want: takes(8880, none).by("local")},
+	{name: "C-8 1000.01 PIN", at: daily, card: "c8", fen: 100_001, keys: []string{right}, want: takes(100_001, online).by("local")},
+	{name: "C-8 phone 5000.00", at: daily, quick: true, card: "c8-phone", fen: 500_000, want: takes(500_000, cdcvm).by("local")},
+	{name: "C-8 watch 5000.00", at: daily, card: "c8-watch", fen: 500_000, want: takes(500_000, cdcvm).by("local")},
+	{name: "C-8 clone", at: daily, quick: true, card: "c8-cloned", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+
+	// Cards of the first scheme that are not on the desk.
+	{name: "altered", at: daily, card: "unionpay-altered", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "of an unknown authority", at: daily, card: "unionpay-uncertified", fen: 100, want: stops(terminal.Declined, "card_not_genuine", none, "failed")},
+	{name: "counter again", at: daily, card: "unionpay-replayed", fen: 100, want: turnsDown("declined_by_issuer", "05", none, "fdda")},
 
 	// How a card is held.
 	{name: "removed before GPO", at: daily, quick: true, overAir: true, card: debit, sticker: tray.RemovedBeforeGPO, fen: 300, want: takes(300, none)},

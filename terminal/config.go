@@ -33,6 +33,8 @@ type Config struct {
 	Operator         string         // F63; default "01"
 	Limits           Limits
 
+	MagStripe bool // cards that have mag-stripe mode only are taken; default: refused
+
 	Reader        nfc.Reader
 	CAKeys        *oda.CAStore
 	ExceptionFile func(pan pay.PAN, psn string) bool // default: none

@@ -40,7 +40,9 @@ func cvmLimit(p pos.Parameters) int64 {
 }
 
 func (t *Terminal) kernelsFor(p pos.Parameters) (*entry.Kernels, error) {
-	return Kernels(KernelConfig{CAKeys: t.cfg.CAKeys, ExceptionFile: t.listed, CVMLimit: cvmLimit(p)})
+	return Kernels(KernelConfig{
+		CAKeys: t.cfg.CAKeys, ExceptionFile: t.listed, CVMLimit: cvmLimit(p), Limit: t.cfg.Limits.Transaction, MagStripe: t.cfg.MagStripe,
+	})
 }
 
 // ruled are the rules now.

@@ -21,6 +21,8 @@ const (
 	ReasonCardNotRead      = "card_not_read"
 	ReasonCardNotSupported = "card_not_supported"
 	ReasonCardNotUsable    = "card_not_usable"
+	ReasonSeePhone         = "see_phone"
+	NoticeCardUpdate       = "card_update" // of a view only: the payment has ended
 	ReasonOtherInterface   = "use_other_interface"
 	ReasonOverLimit        = "over_contactless_limit"
 	ReasonCardDeclined     = "card_declined"
@@ -61,9 +63,11 @@ var reasons = [...]Words{
 	{Reason: ReasonPresentTimeout, ZH: "没有等到卡片", EN: "No card was presented", NextZH: "重新收款并请客人挥卡", NextEN: "Start again and ask for the card", MoneySafe: true},
 	{Reason: ReasonOneCardOnly, ZH: "读到多张卡", EN: "More than one card", NextZH: "请客人只用一张卡", NextEN: "Present one card only", MoneySafe: true},
 	{Reason: ReasonCardNotRead, ZH: "没有读完卡片", EN: "The card was not read to the end", NextZH: "请客人把卡贴住,直到听到提示音", NextEN: "Hold the card still until the beep", MoneySafe: true},
-	{Reason: ReasonCardNotSupported, ZH: "这不是本机支持的银行卡", EN: "This is not a card that we take", NextZH: "请客人换一张银联卡", NextEN: "Ask for a UnionPay card", MoneySafe: true},
+	{Reason: ReasonCardNotSupported, ZH: "这不是本机支持的银行卡", EN: "This is not a card that we take", NextZH: "请客人换一张卡", NextEN: "Ask for another card", MoneySafe: true},
 	{Reason: ReasonCardNotUsable, ZH: "卡片数据无法使用", EN: "The card's data can't be used", NextZH: "请客人换一张卡", NextEN: "Ask for another card", MoneySafe: true},
 	{Reason: ReasonOtherInterface, ZH: "此卡要求插卡", EN: "The card wants to be inserted", NextZH: "请客人换一张卡", NextEN: "Ask for another card", MoneySafe: true},
+	{Reason: ReasonSeePhone, ZH: "手机或手表没有解锁", EN: "The phone or watch was not unlocked", NextZH: "请客人看手机,解锁后再挥", NextEN: "Ask the customer to unlock it, then start again", MoneySafe: true},
+	{Reason: NoticeCardUpdate, ZH: "交易已完成;发卡行要更新卡片", EN: "The payment is done; the issuer has an update for the card", NextZH: "请再挥一次卡", NextEN: "Ask for the card once more", MoneySafe: true},
 	{Reason: ReasonOverLimit, ZH: "金额超过挥卡限额", EN: "The amount is above the contactless limit", NextZH: "请换其他付款方式", NextEN: "Use another way to pay", MoneySafe: true},
 	{Reason: ReasonCardDeclined, ZH: "卡片拒绝交易", EN: "The card declined", NextZH: "请客人换一张卡", NextEN: "Ask for another card", MoneySafe: true},
 	{Reason: ReasonNotGenuine, ZH: "卡片未通过真伪验证", EN: "The card could not be verified as genuine", NextZH: "请客人换一张卡", NextEN: "Ask for another card", MoneySafe: true},

@@ -28,6 +28,7 @@ type card struct {
 	psn    string // three digits, "" where the card gave none
 	expiry string // YYMM
 	label  string
+	stripe bool // of mag-stripe mode: no cryptogram
 }
 
 // readCard takes the data record apart.
@@ -38,7 +39,12 @@ func readCard(record []byte) (card, error) {
 	}
 	c := card{record: list}
 	digits := ""
-	if v, ok := list.Find(tag.Track2); ok {
+	v, ok := list.Find(tag.Track2)
+	if !ok { // kernel 2 gives the track of mag-stripe mode, with its checksum filled in
+		v, ok = list.Find(tag.Track2Kernel2)
+		c.stripe = ok
+	}
+	if ok {
 		c.track2 = strings.Replace(strings.TrimRight(hexUpper(v), "F"), "D", "=", 1)
 		var rest string
 		if digits, rest, ok = strings.Cut(c.track2, "="); ok && len(rest) >= 4 {
@@ -85,6 +91,7 @@ var (
 		tag.ApplicationCryptogram, tag.CID, tag.IAD, tag.UN, tag.ATC, tag.TVR, tag.TransactionDate, tag.TransactionType,
 		tag.AmountAuthorised, tag.TransactionCurrency, tag.AIP, tag.TerminalCountry, tag.AmountOther, tag.TerminalCapabilities,
 		tag.CVMResults, tag.TerminalType, tag.IFDSerial, tag.DFName, tag.TerminalVersion, tag.SequenceCounter, tag.ProductID,
+		tag.FormFactor, tag.PAR,
 	}
 	reversalTags = [...]tlv.Tag{tag.TVR, tag.IFDSerial, tag.IAD, tag.ATC}
 )
@@ -103,7 +110,23 @@ func (c card) field55(tags []tlv.Tag) []byte {
 const (
 	entryNoPIN = pos.EntryContactless + pos.PINNotEntered
 	entryPIN   = pos.EntryContactless + pos.PINEntered
+
+	entryStripeNoPIN = pos.EntryContactlessStripe + pos.PINNotEntered
+	entryStripePIN   = pos.EntryContactlessStripe + pos.PINEntered
 )
+
+// entryMode is F22 of a tap.
+func (c card) entryMode(pin bool) string {
+	switch {
+	case c.stripe && pin:
+		return entryStripePIN
+	case c.stripe:
+		return entryStripeNoPIN
+	case pin:
+		return entryPIN
+	}
+	return entryNoPIN
+}
 
 // security control information, F53: PAN is part of the PIN block, double-length
 // key, tracks not enciphered.
@@ -135,10 +158,12 @@ func (t *Terminal) message(s *sale, tap *tapped, pin *pinBlock, now *session, k 
 	c := tap.card
 	m.Set(2, c.pan.Reveal())
 	setNonEmpty(m, 14, c.expiry)
-	m.Set(22, entryNoPIN)
+	m.Set(22, c.entryMode(false))
 	setNonEmpty(m, 23, c.psn)
 	setNonEmpty(m, 35, c.track2)
-	m.SetBytes(55, c.field55(saleTags[:]))
+	if !c.stripe {
+		m.SetBytes(55, c.field55(saleTags[:]))
+	}
 	if pin == nil {
 		return m, nil
 	}
@@ -149,7 +174,7 @@ func (t *Terminal) message(s *sale, tap *tapped, pin *pinBlock, now *session, k 
 			return nil, err
 		}
 	}
-	m.Set(22, entryPIN)
+	m.Set(22, c.entryMode(true))
 	m.Set(26, pinCapture)
 	m.SetBytes(52, block[:])
 	m.Set(53, securityControl)
@@ -169,9 +194,6 @@ func (t *Terminal) originalOf(s *sale, tap *tapped, pin *pinBlock) original {
 	}
 	c := tap.card
 	o.PAN, o.Expiry, o.PSN, o.EMV = c.pan.Reveal(), c.expiry, c.psn, c.field55(reversalTags[:])
-	o.Entry, o.Date = entryNoPIN, tap.tx.Time.Format("0102")
-	if pin != nil {
-		o.Entry = entryPIN
-	}
+	o.Entry, o.Date = c.entryMode(pin != nil), tap.tx.Time.Format("0102")
 	return o
 }

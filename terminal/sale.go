@@ -25,7 +25,8 @@ type stage byte
 const (
 	stageOpen stage = iota
 	stageCancelled
-	stageAsked // the host is asked, or is about to be
+	stageAsked  // the host is asked, or is about to be
+	stageUpdate // the end is written down; the card is asked for once more
 	stageEnded
 )
 
@@ -44,6 +45,8 @@ type sale struct {
 	tape *trace.Trace // of the last run of Entry Point
 
 	// guarded by Terminal.mu
+	phoneAsked bool // a kernel asked the customer to look at the phone
+
 	stage    stage
 	view     PaymentView
 	pin      *pinRequest
@@ -66,6 +69,7 @@ type ending struct {
 	rrn     string
 	auth    string
 	balance string // of a balance inquiry, decimal
+	issuer  []byte // F55 of the answer
 	hostFor time.Duration
 	// closing is the record that closes the request that left, if one did; reversal what is owed for it.
 	closing  journal.Record
@@ -202,7 +206,7 @@ func (t *Terminal) judge(s *sale, sent journal.Sent, a answer, err error) ending
 	}
 	e := ending{
 		outcome: Declined, reason: ReasonOfResponse(a.code()), code: a.code(), rrn: a.m.Get(37), auth: a.m.Get(38),
-		closing: t.answered(sent, a.code()),
+		closing: t.answered(sent, a.code()), issuer: a.m.Bytes(55),
 	}
 	r, _ := iso8583.ResponseFor(a.code())
 	switch r.Class {
@@ -293,6 +297,7 @@ func (t *Terminal) finish(ctx context.Context, s *sale, e ending) (Result, error
 	if e.reversal != nil {
 		t.owe(*e.reversal)
 	}
+	t.update(ctx, s, e)
 	t.cfg.Log.Info("payment ended", "payment", s.id, "outcome", r.Outcome, "reason", r.Reason, "response", r.ResponseCode,
 		"stan", r.STAN, "rrn", r.RRN, "amount", s.amount.String(), "card", r.MaskedPAN, "cvm", r.CVM)
 	t.mu.Lock()

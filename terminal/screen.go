@@ -75,11 +75,14 @@ type display struct {
 func (d display) Show(r emv.UIRequest) {
 	d.t.mu.Lock()
 	defer d.t.mu.Unlock()
-	if d.s.stage != stageOpen {
+	if d.s.stage != stageOpen && d.s.stage != stageUpdate {
 		return
 	}
 	d.t.setUI(d.s, r)
-	if r.Status == emv.StatusReadyToRead {
+	if r.Message == emv.MsgSeePhone {
+		d.s.phoneAsked = true
+	}
+	if r.Status == emv.StatusReadyToRead && d.s.stage == stageOpen {
 		d.s.view.Phase, d.s.view.Until = PhasePresent, d.t.env.Now().Add(d.t.cfg.Timeouts.Present)
 	}
 	d.t.publish()
@@ -92,7 +95,7 @@ func (d display) Observe(e entry.Event) {
 	}
 	d.t.mu.Lock()
 	defer d.t.mu.Unlock()
-	if d.s.stage == stageOpen {
+	if d.s.stage == stageOpen || d.s.stage == stageUpdate {
 		d.s.view.Phase, d.s.view.Until, d.s.view.Notice = PhaseReading, time.Time{}, ""
 		d.t.publish()
 	}

@@ -173,7 +173,7 @@ func (t *Terminal) Cancel(ctx context.Context, id pay.PaymentID) (cancelled bool
 		t.publish()
 		s.cancel()
 		return true, "", nil
-	case stageAsked:
+	case stageAsked, stageUpdate:
 		return false, WhyHostAsked, nil
 	case stageEnded:
 		return s.result.Outcome == Cancelled, WhyEnded, nil

@@ -26,6 +26,9 @@ type tapped struct {
 	present time.Time // when the card was present
 	timings entry.Timings
 	tx      emv.Transaction
+
+	point  *entry.Point // that ran, and what it gave: for a second tap with the issuer's answer
+	result entry.Result
 }
 
 // waitTap waits for a card and has Entry Point and a kernel read it. A reader
@@ -52,9 +55,12 @@ func (t *Terminal) waitTap(ctx context.Context, s *sale, k journal.Key) (*tapped
 		switch {
 		case err == nil:
 			tape := rec.Trace(s.id, p, tx, &r, t.cfg.CAKeys)
+			tape.MagStripe = t.cfg.MagStripe
 			s.tape = &tape
 			t.fieldOff(ctx)
-			return t.judgeTap(s, rec, r)
+			tap, end := t.judgeTap(s, rec, r)
+			tap.point, tap.result = p, r
+			return tap, end
 		case ctx.Err() != nil:
 			t.fieldOff(ctx)
 			return nil, t.stopped(s)
@@ -117,6 +123,12 @@ func (t *Terminal) judgeTap(s *sale, rec *trace.Recorder, r entry.Result) (*tapp
 	}
 	if r.Outcome.Kind != emv.OnlineRequest {
 		t.cfg.Log.Info("the tap ended without the host", "payment", s.id, "outcome", r.Outcome.Kind.String(), "why", r.Outcome.Reason, "oda", r.Outcome.ODA.String())
+	}
+	switch o := r.Outcome; {
+	case s.phoneAsked && o.Kind == emv.EndApplication && o.ODA != emv.ODAFailed: // restarted too often, or taken away for good
+		return tap, &ending{outcome: TryAgain, reason: ReasonSeePhone}
+	case o.Kind == emv.EndApplication && o.ODA == emv.ODAFailed: // kernel 2 ends so where a signature is wrong or missing
+		return tap, &ending{outcome: Declined, reason: ReasonNotGenuine}
 	}
 	switch r.Outcome.Kind {
 	case emv.OnlineRequest:

@@ -1,6 +1,7 @@
 package perso
 
 import (
+	"cmp"
 	"fmt"
 
 	"huika/pay"
@@ -18,6 +19,7 @@ const (
 // Account is what the issuer stand-in knows of one card number.
 type Account struct {
 	Profile     string // the profile that owns it
+	Scheme      string // of its card
 	PAN         pay.PAN
 	PSN         string // two digits
 	Expiry      string // YYMM
@@ -35,23 +37,21 @@ type Account struct {
 // fault of this package's tables and panics; a test checks them.
 func (i *Issuer) Accounts(pin func(profile string) string) []Account {
 	var accounts []Account
-	for _, p := range profiles {
+	for _, p := range profiles() {
 		if p.Account != p.Name {
 			continue
 		}
-		pan, err := p.spec.pan()
+		d := p.own
+		pan, err := d.pan()
 		if err != nil {
 			panic(fmt.Sprintf("perso: %s: %v", p.Name, err))
 		}
-		a := Account{
-			Profile: p.Name, PAN: pan, PSN: p.spec.sequence(), Expiry: i.expiry(p.spec).Format("0601"), Status: StatusOK,
-			Balance: p.spec.fen, Currency: pay.CNY, PIN: pay.NewSecret([]byte(pin(p.Name))), PINTries: MaxPINTries,
-			CDCVMDevice: p.spec.policy.CDCVM, PINAlways: p.spec.policy.PINAlways,
-		}
-		if p.spec.blocked {
-			a.Status = StatusBlocked
-		}
-		accounts = append(accounts, a)
+		b := d.Behaviour
+		accounts = append(accounts, Account{
+			Profile: p.Name, Scheme: p.Scheme, PAN: pan, PSN: string(d.Account.Sequence), Expiry: i.expiry(d).Format("0601"),
+			Status: cmp.Or(d.Account.Status, StatusOK), Balance: int64(d.Account.Balance), Currency: pay.CNY,
+			PIN: pay.NewSecret([]byte(pin(p.Name))), PINTries: MaxPINTries, CDCVMDevice: b.CDCVM, PINAlways: b.PINAlways,
+		})
 	}
 	return accounts
 }

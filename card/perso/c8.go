@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"huika/card"
@@ -19,82 +18,53 @@ import (
 // kernel in their directory entry (9F2A 08). Ours carry Mastercard's, under which
 // such cards were seen in public descriptions, and an ECC key of the demo CA under Mastercard's RID.
 
-// Card numbers of the cards for kernel 8 and of the tokens of devices: two more ranges under 541333.
-const (
-	rangeC8Cards  = "5413338"
-	rangeC8Tokens = "5413337"
-)
-
-// c8Spec is what personalisation of a card for kernel 8 needs beyond the words of its profile.
-type c8Spec struct {
-	spec
-	version cryptogram.AES
-	pdol    []byte
-	third   string // device type of 9F6E; "": none
-	policy  card.C8Policy
+// c8Doc is what only cards for kernel 8 have.
+type c8Doc struct {
+	Qualifier byte      `yaml:"qualifier"` // length of 9F2B in the PDOL: 8, or 5 as it was earlier
+	Relay     *relayDoc `yaml:"relay"`     // none: the card knows no relay resistance
 }
 
-type c8Profile struct {
-	Profile
-	c8 *c8Spec
-}
-
-// PDOLs: the kernel qualifier in its length of eight bytes and the earlier one of five, then the kernel's key.
 var (
-	c8PDOL      = []byte{0x9F, 0x2B, 8, 0x9E, 64}
-	c8PDOLShort = []byte{0x9F, 0x2B, 5, 0x9E, 64}
-	c8CDOL1     = []byte{0x9F, 0x02, 6, 0x9F, 0x03, 6, 0x9F, 0x1A, 2, 0x95, 5, 0x5F, 0x2A, 2, 0x9A, 3, 0x9C, 1, 0x9F, 0x37, 4, 0x9F, 0x35, 1,
+	c8CDOL1 = []byte{0x9F, 0x02, 6, 0x9F, 0x03, 6, 0x9F, 0x1A, 2, 0x95, 5, 0x5F, 0x2A, 2, 0x9A, 3, 0x9C, 1, 0x9F, 0x37, 4, 0x9F, 0x35, 1,
 		0x9F, 0x21, 3, 0x9F, 0x1D, 8, 0x9F, 0x33, 3}
-	kernel8 = []byte{0x08}
 	// AIP: local authentication; IAD-MAC at the default offset, relay resistance; offline capable.
 	c8AIP        = [2]byte{0x01, 0x03}
 	c8AIPOffline = byte(0x08)
+	c8AIPRelay   = byte(0x01)
 )
 
-var c8s = []c8Profile{
-	{Profile{Name: "c8", TitleZH: "C-8 卡", TitleEN: "C-8 card", HintZH: "椭圆曲线加密通道；小额免密，大额输密码", HintEN: "elliptic-curve channel; no PIN for small amounts, online PIN above",
-		Form: FormCard, Account: "c8"},
-		&c8Spec{spec: spec{body: rangeC8Cards + "14142135", psn: 0x01, label: "KERNEL 8", fen: plenty}, version: cryptogram.AES17, pdol: c8PDOL,
-			policy: card.C8Policy{Signature: true, OfflineLimit: 100_00}}},
-	{Profile{Name: "c8-phone", TitleZH: "手机 C-8", TitleEN: "C-8 phone", HintZH: "手机已验证持卡人，不输密码", HintEN: "the phone verified its holder: no PIN",
-		Form: FormPhone, Account: "c8-phone"},
-		&c8Spec{spec: spec{body: rangeC8Tokens + "17320508", psn: 0x01, label: "KERNEL 8", fen: plenty, device: true}, version: cryptogram.AES17, pdol: c8PDOL,
-			third: devicePhone, policy: card.C8Policy{Device: true, Verified: true}}},
-	{Profile{Name: "c8-watch", TitleZH: "手表 C-8", TitleEN: "C-8 watch", HintZH: "戴在手上已解锁，不输密码", HintEN: "unlocked on the wrist: no PIN",
-		Form: FormWatch, Account: "c8-watch"},
-		&c8Spec{spec: spec{body: rangeC8Tokens + "22360679", psn: 0x02, label: "KERNEL 8", fen: plenty, device: true}, version: cryptogram.AES16, pdol: c8PDOLShort,
-			third: deviceWatch, policy: card.C8Policy{Device: true, Verified: true}}},
-	{Profile{Name: "c8-phone-locked", TitleZH: "未解锁的手机 C-8", TitleEN: "C-8 phone, locked", HintZH: "请先看手机", HintEN: "asks its holder to unlock it",
-		Form: FormPhone, Account: "c8-phone"},
-		&c8Spec{policy: card.C8Policy{Device: true}}},
-	{Profile{Name: "c8-cloned", TitleZH: "克隆 C-8 卡（终端识破）", TitleEN: "C-8 clone, caught by the terminal", HintZH: "芯片密钥不对，终端拒绝", HintEN: "wrong chip key: declined at the terminal",
-		Form: FormCard, Account: "c8"},
-		&c8Spec{spec: spec{wrongICC: true}, policy: card.C8Policy{Signature: true, OfflineLimit: 100_00}}},
-}
+const (
+	kernel8  = 0x08
+	c8Issuer = "541333" // what the issuer certificate names of the number
+)
 
-// C8Profiles are the cards, phones and watches for kernel 8, in the order in which a desk shows them.
-func C8Profiles() []Profile {
-	list := make([]Profile, 0, len(c8s))
-	for _, p := range c8s {
-		q := p.Profile
-		q.spec = &p.c8.spec
-		list = append(list, q)
+// c8Versions are the cryptogram versions of the AES cards, as kernel 8's own scheme writes them.
+var c8Versions = map[string]cryptogram.AES{"16": cryptogram.AES16, "17": cryptogram.AES17}
+
+func checkC8(d *document) (field, why string) {
+	switch _, why := cryptogramOf(d, c8Versions); {
+	case why != "":
+		return "cryptogram", why
+	case d.C8 == nil:
+		return "c8", "is missing: qualifier and relay stand in it"
+	case d.C8.Qualifier != 8 && d.C8.Qualifier != 5:
+		return "c8.qualifier", "want 8 or 5"
+	case d.C8.Relay != nil && d.C8.Relay.Min > d.C8.Relay.Max:
+		return "c8.relay", "min is above max"
+	case d.Mastercard != nil:
+		return "mastercard", "is for cards of mastercard"
+	case d.ChipKey != "":
+		return "chip_key", "is for RSA keys: these cards have one of their own on the curve"
 	}
-	return list
+	return "", ""
 }
 
-func c8ByName(name string) (c8Profile, bool) {
-	i := slices.IndexFunc(c8s, func(p c8Profile) bool { return p.Name == name })
-	if i < 0 {
-		return c8Profile{}, false
+func makeC8(i *Issuer, p Profile, state card.State, rand io.Reader) (Contactless, error) {
+	data, err := i.c8(p)
+	if err != nil {
+		return nil, err
 	}
-	return c8s[i], true
-}
-
-// owner is the profile whose public data p carries: its own, except for clones and the locked phone.
-func (p c8Profile) owner() c8Profile {
-	o, _ := c8ByName(p.Account) // a test checks that it is there
-	return o
+	return card.NewC8(data, state, rand)
 }
 
 // ecKey is an elliptic curve key of the demo, made from the issuer's master key
@@ -124,75 +94,54 @@ func IsDemoECCA(k oda.ECCAKey) bool {
 	return k.Index >= demoIndexMin && k.Index <= demoIndexMax || err != nil || k.X == test[0].X
 }
 
-// C8IMK is the issuer's master key of the cryptograms of these cards: an AES key of 16 bytes, its first four "DEMO".
-func (i *Issuer) C8IMK() pay.Secret { return i.derivedIMK("kernel 8 cryptogram") }
+// c8IMK is the issuer's master key of the cryptograms of these cards: an AES key of 16 bytes, its first four "DEMO".
+func (i *Issuer) c8IMK() pay.Secret { return i.derivedIMK("kernel 8 cryptogram") }
 
-// C8Accounts are the accounts behind these cards, as Accounts are behind the others.
-func (i *Issuer) C8Accounts(pin func(profile string) string) []Account {
-	var accounts []Account
-	for _, p := range c8s {
-		if p.Account != p.Name {
-			continue
-		}
-		pan, err := p.c8.pan()
-		if err != nil {
-			panic(fmt.Sprintf("perso: %s: %v", p.Name, err)) // a fault of the table above; a test checks it
-		}
-		accounts = append(accounts, Account{
-			Profile: p.Name, PAN: pan, PSN: p.c8.sequence(), Expiry: i.expiry(&p.c8.spec).Format("0601"), Status: StatusOK,
-			Balance: p.c8.fen, Currency: pay.CNY, PIN: pay.NewSecret([]byte(pin(p.Name))), PINTries: MaxPINTries, CDCVMDevice: p.c8.device,
-		})
-	}
-	return accounts
-}
-
-// C8Card makes the card of that name; it is Card's counterpart. An unknown name is an error.
-func (i *Issuer) C8Card(name string, state card.State, rand io.Reader) (Contactless, error) {
-	data, err := i.C8Data(name)
-	if err != nil {
-		return nil, err
-	}
-	return card.NewC8(data, state, rand)
-}
-
-// C8Data is what C8Card personalises a card with, for tests that misbehave.
+// C8Data is what a card for kernel 8 is personalised with, for tests that misbehave.
 func (i *Issuer) C8Data(name string) (card.C8Data, error) {
-	p, ok := c8ByName(name)
-	if !ok {
+	p, ok := ProfileByName(name)
+	if !ok || p.Scheme != C8 {
 		return card.C8Data{}, fmt.Errorf("no card for kernel 8 is named %q", name)
 	}
-	data, err := i.c8(p)
-	if err != nil {
-		return card.C8Data{}, fmt.Errorf("card %s: %w", name, err)
-	}
-	return data, nil
+	return i.c8(p)
 }
 
 // c8 makes a card's data and certificates.
-func (i *Issuer) c8(p c8Profile) (card.C8Data, error) {
-	owner := p.owner()
-	s := owner.c8
+func (i *Issuer) c8(p Profile) (card.C8Data, error) {
+	s, b := p.owner, p.own.Behaviour
+	version, device := c8Versions[s.Cryptogram], s.Form != FormCard
 	pan, err := s.pan()
 	if err != nil {
 		return card.C8Data{}, err
 	}
-	cardKey, err := s.version.CardKey(i.C8IMK(), pan, s.sequence())
+	cardKey, err := version.CardKey(i.c8IMK(), pan, string(s.Account.Sequence))
 	if err != nil {
 		return card.C8Data{}, err
 	}
-	genuine, err := i.ecKey("card " + owner.Name)
+	if p.own.does(wrongCardKey) {
+		cardKey = otherKey(cardKey)
+	}
+	genuine, err := i.ecKey("card " + s.Name)
 	if err != nil {
 		return card.C8Data{}, err
 	}
-	end := i.expiry(&s.spec)
+	end := i.expiry(s)
 	d := card.C8Data{
-		AID: mcAID, Label: s.label, PreferredName: "Kernel 8", Language: "zhen", Priority: 1, KernelID: kernel8, AIP: c8AIP, PDOL: s.pdol, CDOL1: c8CDOL1,
-		Key: genuine, CardKey: cardKey, Version: s.version, KeyIndex: 1, FieldOff: s.device,
-		Relay: &card.RelayTiming{Min: 10, Max: 250, Reply: 24}, Policy: p.c8.policy,
+		AID: s.Application.AID, Label: s.Application.Label, PreferredName: s.Application.PreferredName, Language: "zhen", Priority: 1,
+		KernelID: s.kernelID(kernel8), AIP: c8AIP, PDOL: []byte{0x9F, 0x2B, s.C8.Qualifier, 0x9E, 64}, CDOL1: c8CDOL1,
+		Key: genuine, CardKey: cardKey, Version: version, KeyIndex: 1, FieldOff: device,
+		Policy: card.C8Policy{
+			Device: device, Verified: b.CDCVM, OfflineLimit: int64(b.OfflineLimit), PINAlways: b.PINAlways, Signature: b.Signature,
+			Expiry: [3]byte(packDigits(end.Format("060102"))),
+		},
 		Envelopes: map[tlv.Tag][]byte{tag.DataEnvelope1: {}, tag.DataEnvelope1 + 1: {}},
 	}
-	d.Policy.Expiry = [3]byte(packDigits(end.Format("060102")))
-	if s.policy.OfflineLimit > 0 {
+	if r := s.C8.Relay; r != nil {
+		d.Relay = &card.RelayTiming{Min: r.Min, Max: r.Max, Reply: r.Reply}
+	} else {
+		d.AIP[1] &^= c8AIPRelay
+	}
+	if s.Behaviour.OfflineLimit > 0 {
 		d.AIP[1] |= c8AIPOffline
 	}
 	signed := i.c8Record(s, pan, end)
@@ -201,8 +150,8 @@ func (i *Issuer) c8(p c8Profile) (card.C8Data, error) {
 	if err != nil {
 		return card.C8Data{}, err
 	}
-	d.Records = append([]card.C8Record{{Record: card.Record{SFI: sfiData, Number: 1, Signed: true, Body: signed}, Private: true}}, keys...)
-	if p.c8.wrongICC {
+	d.Records = append([]card.C8Record{{Record: card.Record{SFI: sfiData, Number: 1, Signed: true, Body: alter(p, signed)}, Private: true}}, keys...)
+	if p.own.does(wrongChipKey) {
 		if d.Key, err = i.ecKey("card " + p.Name); err != nil {
 			return card.C8Data{}, err
 		}
@@ -211,19 +160,20 @@ func (i *Issuer) c8(p c8Profile) (card.C8Data, error) {
 }
 
 // c8Record is the signed record: number, dates, usage, and for devices the payment account reference and form factor.
-func (i *Issuer) c8Record(s *c8Spec, pan pay.PAN, end time.Time) []byte {
+func (i *Issuer) c8Record(s *document, pan pay.PAN, end time.Time) []byte {
 	b := tlv.Append(nil, tag.PAN, packDigits(pan.Reveal()))
 	for _, o := range []tlv.TLV{
-		{Tag: tag.Track2, Value: mcTrack2(pan, end)}, {Tag: tag.ExpirationDate, Value: packDigits(end.Format("060102"))}, {Tag: tag.PSN, Value: []byte{s.psn}},
+		{Tag: tag.Track2, Value: track2of201(pan, end)}, {Tag: tag.ExpirationDate, Value: packDigits(end.Format("060102"))}, {Tag: tag.PSN, Value: []byte{s.psn()}},
 		{Tag: tag.IssuerCountry, Value: china}, {Tag: tag.AUC, Value: allUsage}, {Tag: tag.ApplicationCurrency, Value: china},
 		{Tag: tag.ExtendedSDATagList, Value: []byte{byte(tag.CDOL1)}}, // CDOL1 comes before the records, and must not be changed
 	} {
 		b = tlv.Append(b, o.Tag, o.Value)
 	}
-	if s.device {
-		digits := pan.Reveal()
-		b = tlv.Append(b, tag.PAR, []byte("5001"+"HUIKADEMO"+"0000000000000"+digits[len(digits)-3:]))
-		b = tlv.Append(b, tag.FormFactor, mcThirdParty(s.third))
+	if s.Application.PAR != "" {
+		b = tlv.Append(b, tag.PAR, []byte(s.Application.PAR))
+	}
+	if s.Application.FormFactor != nil {
+		b = tlv.Append(b, tag.FormFactor, s.Application.FormFactor)
 	}
 	return b
 }
@@ -239,7 +189,7 @@ func (i *Issuer) c8Keys(key oda.ECPublicKey, hash [oda.ECSize]byte) ([]card.C8Re
 		return nil, err
 	}
 	last := nextMonth(i.certEnd).Add(-time.Minute)
-	issuerCert, err := oda.SignECIssuer(ca, MastercardRID, i.index, oda.ECSubject{IssuerID: issuerMC, Expiry: last, Serial: 0xDE3081, Key: issuer.Public()})
+	issuerCert, err := oda.SignECIssuer(ca, MastercardRID, i.index, oda.ECSubject{IssuerID: c8Issuer, Expiry: last, Serial: 0xDE3081, Key: issuer.Public()})
 	if err != nil {
 		return nil, fmt.Errorf("issuer certificate: %w", err)
 	}

@@ -1,8 +1,10 @@
-// Package perso personalises software cards: a test CA and issuer with their RSA keys and
-// certificates, the issuer's master key, the accounts behind the cards, and
-// the cards, phones and watches by name. Everything in it carries a mark of the
-// demo (CAName, a range of CA key indexes, the beginning of the master key), and
-// live mode refuses what carries it (IsDemoCA, IsDemoKey).
+// Package perso personalises software cards: a test CA for each scheme and an
+// issuer with their RSA keys and certificates, the issuer's master keys, the
+// accounts behind the cards, and the cards, phones and watches by name. What a
+// card is like stands in its profile, a YAML file of the folder profiles.
+// Everything here carries a mark of the demo (CAName, a range of CA key indexes,
+// the beginning of the master keys), and live mode refuses what carries it
+// (IsDemoCA, IsDemoKey).
 //
 // In a tap it stands before the beginning: the terminal is configured with
 // CAKeys, the issuer stand-in with Accounts and IMK, and the desk with Card. It
@@ -11,11 +13,14 @@ package perso
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"time"
 
-	"huika/card"
 	"huika/emv/oda"
 	"huika/pay"
 )
@@ -41,18 +46,15 @@ const (
 	imkLen     = 16
 )
 
-// RID is UnionPay's registered application provider identifier.
-var RID = [5]byte{0xA0, 0x00, 0x00, 0x03, 0x33}
-
-// Issuer is the test CA, the issuer under it, and the keys of their cards.
+// Issuer is a test CA for each scheme, one issuer under all of them, and the keys of its cards.
 type Issuer struct {
 	index     byte
-	effective time.Time // first day of the cards
-	cardEnd   time.Time // last day of the cards' validity
-	certEnd   time.Time // a day in the last month of the certificates
-	ca        *oda.PrivateKey
+	effective time.Time                   // first day of the cards
+	cardEnd   time.Time                   // last day of the cards' validity
+	certEnd   time.Time                   // a day in the last month of the certificates
+	cas       map[[5]byte]*oda.PrivateKey // by RID
 	issuer    *oda.PrivateKey
-	icc       map[string]*oda.PrivateKey // by profile; clones have their own wrong ones
+	icc       map[string]*oda.PrivateKey // by the name that profiles call them
 	imk       pay.Secret
 }
 
@@ -74,20 +76,27 @@ func Generate(rand io.Reader, now time.Time) (*Issuer, error) {
 	return generate(rand, madeIndex, first, first.AddDate(cardYears, 1, -1), first.AddDate(certYears, 0, 0))
 }
 
+// firstKeys are the chip keys that the first version of the file had; they are
+// drawn first, so that its content stays what its seed gives.
+var firstKeys = [...]string{
+	"unionpay-debit", "unionpay-credit", "unionpay-phone", "unionpay-watch", "unionpay-pin-always", "unionpay-expired", "unionpay-blocked",
+	"unionpay-poor", "unionpay-cloned", "unionpay-cloned-online",
+}
+
 func generate(rand io.Reader, index byte, effective, cardEnd, certEnd time.Time) (*Issuer, error) {
-	i := &Issuer{index: index, effective: effective, cardEnd: cardEnd, certEnd: certEnd, icc: map[string]*oda.PrivateKey{}}
+	i := &Issuer{
+		index: index, effective: effective, cardEnd: cardEnd, certEnd: certEnd,
+		cas: map[[5]byte]*oda.PrivateKey{}, icc: map[string]*oda.PrivateKey{},
+	}
 	var err error
-	if i.ca, err = oda.GenerateKey(rand, bitsCA, exponentCA); err != nil {
+	if i.cas[RID], err = oda.GenerateKey(rand, bitsCA, exponentCA); err != nil {
 		return nil, fmt.Errorf("demo CA key: %w", err)
 	}
 	if i.issuer, err = oda.GenerateKey(rand, bitsIssuer, exponentIC); err != nil {
 		return nil, fmt.Errorf("demo issuer key: %w", err)
 	}
-	for _, p := range profiles {
-		if p.Form == FormThing {
-			continue
-		}
-		if i.icc[p.Name], err = oda.GenerateKey(rand, bitsICC, exponentIC); err != nil {
+	for _, name := range firstKeys {
+		if i.icc[name], err = oda.GenerateKey(rand, bitsICC, exponentIC); err != nil {
 			return nil, fmt.Errorf("demo card key: %w", err)
 		}
 	}
@@ -97,16 +106,73 @@ func generate(rand io.Reader, index byte, effective, cardEnd, certEnd time.Time)
 	}
 	copy(imk, demoKeyMark)
 	i.imk = pay.NewSecret(imk)
-	return i, nil
+	_, err = i.complete()
+	return i, err
+}
+
+// complete makes what the schemes and profiles of today need and the file of
+// keys, made by an older Huika, does not have yet. Each key follows from the
+// master key and its own name: a new scheme changes no other key.
+func (i *Issuer) complete() (changed bool, err error) {
+	for _, s := range schemes() {
+		if i.cas[s.rid] != nil {
+			continue
+		}
+		if i.cas[s.rid], err = oda.GenerateKey(i.stream(fmt.Sprintf("CA %X", s.rid)), bitsCA, exponentCA); err != nil {
+			return changed, fmt.Errorf("demo CA key of %s: %w", s.name, err)
+		}
+		changed = true
+	}
+	for _, p := range profiles() {
+		for _, name := range p.keyNames() {
+			if i.icc[name] != nil {
+				continue
+			}
+			if i.icc[name], err = oda.GenerateKey(i.stream("chip "+name), bitsICC, exponentIC); err != nil {
+				return changed, fmt.Errorf("demo card key of %s: %w", p.Name, err)
+			}
+			changed = true
+		}
+	}
+	return changed, nil
+}
+
+// stream is an endless stream of bytes that follows from the master key and a purpose.
+func (i *Issuer) stream(purpose string) io.Reader {
+	h := hmac.New(sha256.New, i.imk.Reveal())
+	h.Write([]byte("huika demo key " + purpose))
+	seed := h.Sum(nil)
+	block, err := aes.NewCipher(seed[:16])
+	if err != nil {
+		panic(err) // 16 bytes are a key
+	}
+	return cipher.StreamReader{S: cipher.NewCTR(block, seed[16:]), R: zeros{}}
+}
+
+// zeros is an endless reader of zeros.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
 }
 
 // IMK is the issuer's master key of the cryptograms: 16 bytes, its first four "DEMO".
 func (i *Issuer) IMK() pay.Secret { return i.imk }
 
-// CAKeys are the CA keys that a terminal needs for these cards.
+// CAKeys are the CA keys that a terminal needs for these cards, one a scheme.
 func (i *Issuer) CAKeys() []oda.CAKey {
-	pub := i.ca.Public()
-	return []oda.CAKey{{RID: RID, Index: i.index, Modulus: pub.Modulus, Exponent: pub.Exponent, Expiry: nextMonth(i.certEnd)}}
+	var keys []oda.CAKey
+	seen := map[[5]byte]bool{} // kernel 8's cards are under another scheme's RID
+	for _, s := range schemes() {
+		if seen[s.rid] {
+			continue
+		}
+		seen[s.rid] = true
+		pub := i.cas[s.rid].Public()
+		keys = append(keys, oda.CAKey{RID: s.rid, Index: i.index, Modulus: pub.Modulus, Exponent: pub.Exponent, Expiry: nextMonth(i.certEnd)})
+	}
+	return keys
 }
 
 // CAStore is CAKeys in a store, as a terminal takes them.
@@ -114,6 +180,15 @@ func (i *Issuer) CAStore() (*oda.CAStore, error) {
 	s := oda.NewCAStore()
 	for _, k := range i.CAKeys() {
 		if err := s.Add(k, k.Checksum()); err != nil {
+			return nil, err
+		}
+	}
+	curve, err := i.C8CAKeys()
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range curve {
+		if err := s.AddEC(k, k.Checksum()); err != nil {
 			return nil, err
 		}
 	}
@@ -125,17 +200,25 @@ func nextMonth(t time.Time) time.Time {
 }
 
 // IsDemoCA reports that a CA key is of the demo: by its index, or because it is
-// the checked-in one under whatever index. Live mode refuses such a key.
+// a checked-in one under whatever index. Live mode refuses such a key.
 func IsDemoCA(k oda.CAKey) bool {
-	return k.Index >= demoIndexMin && k.Index <= demoIndexMax || bytes.Equal(k.Modulus, TestIssuer().ca.Public().Modulus)
+	if k.Index >= demoIndexMin && k.Index <= demoIndexMax {
+		return true
+	}
+	for _, ca := range TestIssuer().cas {
+		if bytes.Equal(k.Modulus, ca.Public().Modulus) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsDemoKey reports that an issuer master key is of the demo. Live mode refuses it.
 func IsDemoKey(k pay.Secret) bool { return bytes.HasPrefix(k.Reveal(), []byte(demoKeyMark)) }
 
 // expiry is the last day on which a card is valid. Expired ones ended the month before the others began.
-func (i *Issuer) expiry(s *spec) time.Time {
-	if s.expired {
+func (i *Issuer) expiry(d *document) time.Time {
+	if d.Account.Expired {
 		return i.effective.AddDate(0, 0, -1)
 	}
 	return i.cardEnd
@@ -146,26 +229,4 @@ type Contactless interface {
 	ATR() []byte
 	Reset()
 	Transmit(command []byte) (response []byte)
-}
-
-// Card makes the card or thing of that name. state keeps its counter, rand
-// gives its unpredictable numbers; things need neither. An unknown name is an error.
-func (i *Issuer) Card(name string, state card.State, rand io.Reader) (Contactless, error) {
-	switch name {
-	case "transit":
-		return card.NewTransit(), nil
-	case "staff":
-		return card.NewStaff(), nil
-	case "dead":
-		return card.NewDead(), nil
-	}
-	p, ok := ProfileByName(name)
-	if !ok {
-		return nil, fmt.Errorf("no card is named %q", name)
-	}
-	data, err := i.personalise(p)
-	if err != nil {
-		return nil, fmt.Errorf("card %s: %w", name, err)
-	}
-	return card.New(data, state, rand)
 }

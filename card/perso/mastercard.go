@@ -1,163 +1,153 @@
 package perso
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"io"
-	"slices"
-	"time"
 
 	"huika/card"
 	"huika/emv/cryptogram"
 	"huika/emv/oda"
+	"huika/emv/tag"
+	"huika/emv/tlv"
 	"huika/pay"
 )
 
-// MastercardRID is Mastercard's registered application provider identifier.
-var MastercardRID = [5]byte{0xA0, 0x00, 0x00, 0x00, 0x04}
-
-// Card numbers of the Mastercard cards and of the tokens of devices: two ranges
-// under 541333, which test cards of many suppliers use.
-const (
-	rangeMCCards  = "5413339"
-	rangeMCTokens = "5413335"
-	issuerMC      = "541333"
-)
-
-// mcSpec is what personalisation of a Mastercard card needs beyond the words of its profile.
-type mcSpec struct {
-	spec
-	version  cryptogram.MChip
-	counters int
-	keyOf    string // the profile whose chip key it uses: the demo has one key a form, for both schemes
-	third    string // device type of 9F6E: "00" card, "01" phone, "03" watch
-	mchip    card.MChipPolicy
+// mastercardDoc is what only cards of kernel 2 have.
+type mastercardDoc struct {
+	Counters int       `yaml:"counters"` // bytes of counters in 9F10: 0, 8 or 16
+	Relay    *relayDoc `yaml:"relay"`    // none: the card knows no relay resistance
 }
 
-type mcProfile struct {
-	Profile
-	mc *mcSpec
+// relayDoc is what a card says about its times, in units of 0.1 ms.
+type relayDoc struct {
+	Min   uint16 `yaml:"min"`
+	Max   uint16 `yaml:"max"`
+	Reply uint16 `yaml:"reply"` // the estimated way of its answer
 }
 
-// Device types of third party data (9F6E).
-const (
-	deviceCard  = "00"
-	devicePhone = "01"
-	deviceWatch = "03"
-)
+const kernel2 = 0x02
 
-var mastercards = []mcProfile{
-	{Profile{Name: "mastercard", TitleZH: "万事达卡", TitleEN: "Mastercard", HintZH: "小额免密，大额输密码", HintEN: "no PIN for small amounts, online PIN above",
-		Form: FormCard, Account: "mastercard"},
-		&mcSpec{spec: spec{body: rangeMCCards + "14159265", psn: 0x01, label: "MASTERCARD", fen: plenty}, version: cryptogram.MChip16, counters: 8,
-			keyOf: "unionpay-credit", third: deviceCard}},
-	{Profile{Name: "mastercard-phone", TitleZH: "手机万事达", TitleEN: "Mastercard phone", HintZH: "手机已验证持卡人，不输密码", HintEN: "the phone verified its holder: no PIN",
-		Form: FormPhone, Account: "mastercard-phone"},
-		&mcSpec{spec: spec{body: rangeMCTokens + "27182818", psn: 0x01, label: "MASTERCARD", fen: plenty, device: true}, version: cryptogram.MChip20, counters: 8,
-			keyOf: "unionpay-phone", third: devicePhone, mchip: card.MChipPolicy{Device: true, Verified: true}}},
-	{Profile{Name: "mastercard-watch", TitleZH: "手表万事达", TitleEN: "Mastercard watch", HintZH: "戴在手上已解锁，不输密码", HintEN: "unlocked on the wrist: no PIN",
-		Form: FormWatch, Account: "mastercard-watch"},
-		&mcSpec{spec: spec{body: rangeMCTokens + "16180339", psn: 0x02, label: "MASTERCARD", noKernel: true, fen: plenty, device: true}, version: cryptogram.MChip21, counters: 16,
-			keyOf: "unionpay-watch", third: deviceWatch, mchip: card.MChipPolicy{Device: true, Verified: true}}},
-	{Profile{Name: "mastercard-phone-locked", TitleZH: "未解锁的手机万事达", TitleEN: "Mastercard phone, locked", HintZH: "请先看手机", HintEN: "asks its holder to unlock it",
-		Form: FormPhone, Account: "mastercard-phone"},
-		&mcSpec{keyOf: "unionpay-phone", mchip: card.MChipPolicy{Device: true}}},
-	{Profile{Name: "mastercard-cloned", TitleZH: "克隆万事达卡（终端识破）", TitleEN: "Mastercard clone, caught by the terminal", HintZH: "芯片密钥不对，终端拒绝", HintEN: "wrong chip key: refused at the terminal",
-		Form: FormCard, Account: "mastercard"},
-		&mcSpec{spec: spec{wrongICC: true}, keyOf: "unionpay-cloned"}},
+// mchipVersions are the cryptogram versions in decimal, as Mastercard writes them.
+var mchipVersions = map[string]cryptogram.MChip{
+	"16": cryptogram.MChip16, "17": cryptogram.MChip17, "20": cryptogram.MChip20, "21": cryptogram.MChip21,
 }
 
-// MastercardProfiles are the Mastercard cards, phones and watches, in the order in which a desk shows them.
-func MastercardProfiles() []Profile {
-	list := make([]Profile, 0, len(mastercards))
-	for _, p := range mastercards {
-		q := p.Profile
-		q.spec = &p.mc.spec
-		list = append(list, q)
+func checkMastercard(d *document) (field, why string) {
+	switch _, why := cryptogramOf(d, mchipVersions); {
+	case why != "":
+		return "cryptogram", why
+	case d.Mastercard == nil:
+		return "mastercard", "is missing: counters and relay stand in it"
+	case d.Mastercard.Counters != 0 && d.Mastercard.Counters != 8 && d.Mastercard.Counters != 16:
+		return "mastercard.counters", "want 0, 8 or 16"
+	case d.Mastercard.Relay != nil && d.Mastercard.Relay.Min > d.Mastercard.Relay.Max:
+		return "mastercard.relay", "min is above max"
+	case d.Application.FormFactor != nil && (len(d.Application.FormFactor) < 5 || len(d.Application.FormFactor) > 32):
+		return "application.form_factor", "want 5 to 32 bytes: country, identifier, device type"
 	}
-	return list
+	return "", ""
 }
 
-func mastercardByName(name string) (mcProfile, bool) {
-	i := slices.IndexFunc(mastercards, func(p mcProfile) bool { return p.Name == name })
-	if i < 0 {
-		return mcProfile{}, false
-	}
-	return mastercards[i], true
-}
-
-// owner is the profile whose public data p carries: its own, except for clones and the locked phone.
-func (p mcProfile) owner() mcProfile {
-	o, _ := mastercardByName(p.Account) // a test checks that it is there
-	return o
-}
-
-// MastercardCAKeys are the CA keys that a terminal needs for these cards. The CA
-// is the one of the UnionPay cards under Mastercard's RID.
-func (i *Issuer) MastercardCAKeys() []oda.CAKey {
-	keys := i.CAKeys()
-	for n := range keys {
-		keys[n].RID = MastercardRID
-	}
-	return keys
-}
-
-// MastercardIMK is the issuer's master key of the cryptograms of these cards: 16 bytes, its first four "DEMO".
-func (i *Issuer) MastercardIMK() pay.Secret { return i.derivedIMK("mastercard cryptogram") }
-
-// MastercardCVC3Key is the issuer's master key of mag-stripe mode's checksums.
-func (i *Issuer) MastercardCVC3Key() pay.Secret { return i.derivedIMK("mastercard cvc3") }
-
-// derivedIMK is a further master key of the demo, made from the first so that the file of keys stays as it is.
-func (i *Issuer) derivedIMK(purpose string) pay.Secret {
-	h := sha256.Sum256(append([]byte(purpose), i.imk.Reveal()...))
-	key := slices.Clone(h[:imkLen])
-	copy(key, demoKeyMark)
-	return pay.NewSecret(key)
-}
-
-// MastercardAccounts are the accounts behind these cards, as Accounts are behind the others.
-func (i *Issuer) MastercardAccounts(pin func(profile string) string) []Account {
-	var accounts []Account
-	for _, p := range mastercards {
-		if p.Account != p.Name {
-			continue
-		}
-		pan, err := p.mc.pan()
-		if err != nil {
-			panic(fmt.Sprintf("perso: %s: %v", p.Name, err)) // a fault of the table above; a test checks it
-		}
-		accounts = append(accounts, Account{
-			Profile: p.Name, PAN: pan, PSN: p.mc.sequence(), Expiry: i.expiry(&p.mc.spec).Format("0601"), Status: StatusOK,
-			Balance: p.mc.fen, Currency: pay.CNY, PIN: pay.NewSecret([]byte(pin(p.Name))), PINTries: MaxPINTries, CDCVMDevice: p.mc.device,
-		})
-	}
-	return accounts
-}
-
-// MastercardCard makes the card of that name; it is Card's counterpart. An unknown name is an error.
-func (i *Issuer) MastercardCard(name string, state card.State, rand io.Reader) (Contactless, error) {
-	p, ok := mastercardByName(name)
-	if !ok {
-		return nil, fmt.Errorf("no Mastercard card is named %q", name)
-	}
+func makeMastercard(i *Issuer, p Profile, state card.State, rand io.Reader) (Contactless, error) {
 	data, err := i.mastercard(p)
 	if err != nil {
-		return nil, fmt.Errorf("card %s: %w", name, err)
+		return nil, err
 	}
 	return card.NewMChip(data, state, rand)
 }
 
-// MastercardData is what MastercardCard personalises a card with, for tests that misbehave.
+// MastercardData is what a Mastercard card is personalised with, for tests that misbehave.
 func (i *Issuer) MastercardData(name string) (card.MChipData, error) {
-	p, ok := mastercardByName(name)
-	if !ok {
+	p, ok := ProfileByName(name)
+	if !ok || p.Scheme != Mastercard {
 		return card.MChipData{}, fmt.Errorf("no Mastercard card is named %q", name)
 	}
 	return i.mastercard(p)
 }
 
-// mcTrack2 is 57 or 9F6B: number, D, expiry YYMM, service code 201, discretionary data of 13 zeros.
-func mcTrack2(pan pay.PAN, end time.Time) []byte {
-	return packDigits(pan.Reveal() + "D" + end.Format("0601") + "201" + "0000000000000")
+// mastercard makes a card's data and certificates.
+func (i *Issuer) mastercard(p Profile) (card.MChipData, error) {
+	d, b, keys := p.owner, p.own.Behaviour, i.MasterKeys(Mastercard)
+	version := mchipVersions[d.Cryptogram]
+	device := d.Form != FormCard
+	pan, err := d.pan()
+	if err != nil {
+		return card.MChipData{}, err
+	}
+	udk, err := version.CardKey(keys.Cryptogram, pan, string(d.Account.Sequence), cryptogram.OptionA)
+	if err != nil {
+		return card.MChipData{}, err
+	}
+	if p.own.does(wrongCardKey) {
+		udk = otherKey(udk)
+	}
+	cvc3, err := version.CardKey(keys.CVC3, pan, string(d.Account.Sequence), cryptogram.OptionA)
+	if err != nil {
+		return card.MChipData{}, err
+	}
+	m := card.MChipData{
+		AID: d.Application.AID, Label: d.Application.Label, PreferredName: d.Application.PreferredName, Language: "zhen", Priority: 1,
+		KernelID: d.kernelID(kernel2), AIP: [2]byte{mcAIP1, mcAIP2}, CDOL1: mcCDOL1, DRDOL: mcDRDOL, Key: i.icc[p.chipKey()], UDK: udk,
+		Version: version, KeyIndex: 1, Counters: d.Mastercard.Counters, CVC3Key: cvc3, Track1: true,
+		Policy: card.MChipPolicy{Device: device, Verified: b.CDCVM, OfflineLimit: int64(b.OfflineLimit)},
+	}
+	if r := d.Mastercard.Relay; r != nil {
+		m.Relay = &card.RelayTiming{Min: r.Min, Max: r.Max, Reply: r.Reply}
+	} else {
+		m.AIP[1] &^= mcAIP2Relay
+	}
+	if device {
+		m.AIP[0] |= mcAIP1OnDevice
+	}
+	if b.NoODA {
+		m.AIP[0] &^= mcAIP1CDA
+	}
+	track1, track2 := mcTrack1(pan, i.expiry(d).Format("0601")), track2of201(pan, i.expiry(d))
+	if m.IV1, err = cryptogram.IVCVC3(cvc3, track1); err != nil {
+		return card.MChipData{}, err
+	}
+	if m.IV2, err = cryptogram.IVCVC3(cvc3, track2); err != nil {
+		return card.MChipData{}, err
+	}
+	record := i.mcRecord(d, pan)
+	static, err := oda.StaticData(record, aipList, m.AIP[:])
+	if err != nil {
+		return card.MChipData{}, err
+	}
+	issuer, icc, err := i.certificates(p, pan, static)
+	if err != nil {
+		return card.MChipData{}, err
+	}
+	m.Records = []card.Record{
+		{SFI: sfiMCMag, Number: 1, Body: mcMagRecord(track1, track2)},
+		{SFI: sfiMCData, Number: 1, Signed: true, Body: alter(p, record)},
+		{SFI: sfiMCIssuer, Number: 1, Body: issuer}, {SFI: sfiMCCard, Number: 1, Body: icc},
+	}
+	return m, nil
+}
+
+// mcRecord is the signed record: number, dates, usage, action codes, CDOL1 and CVM list.
+func (i *Issuer) mcRecord(d *document, pan pay.PAN) []byte {
+	end, cvm := i.expiry(d), mcCardCVM
+	if d.Form != FormCard {
+		cvm = mcDeviceCVM
+	}
+	b := tlv.Append(nil, tag.PAN, packDigits(pan.Reveal()))
+	for _, o := range []tlv.TLV{
+		{Tag: tag.Track2, Value: track2of201(pan, end)}, {Tag: tag.ExpirationDate, Value: packDigits(end.Format("060102"))},
+		{Tag: tag.EffectiveDate, Value: packDigits(i.effective.Format("060102"))}, {Tag: tag.PSN, Value: []byte{d.psn()}},
+		{Tag: tag.IssuerCountry, Value: china}, {Tag: tag.AUC, Value: allUsage}, {Tag: tag.ApplicationVersion, Value: mcVersion},
+		{Tag: tag.ApplicationCurrency, Value: china}, {Tag: tag.CDOL1, Value: mcCDOL1}, {Tag: 0x9F51, Value: mcDRDOL}, {Tag: tag.CVMList, Value: cvm},
+		{Tag: tag.IACDefault, Value: mcIACOnline}, {Tag: tag.IACDenial, Value: mcIACDenial}, {Tag: tag.IACOnline, Value: mcIACOnline},
+		{Tag: tag.SDATagList, Value: aipList},
+	} {
+		b = tlv.Append(b, o.Tag, o.Value)
+	}
+	if d.Application.FormFactor != nil { // third party data: country, identifier with its first bit clear, device type
+		b = tlv.Append(b, tag.FormFactor, d.Application.FormFactor)
+	}
+	if d.Application.PAR != "" {
+		b = tlv.Append(b, tag.PAR, []byte(d.Application.PAR))
+	}
+	return b
 }

@@ -28,7 +28,8 @@ type file struct {
 	Effective string                `json:"effective"` // YYYY-MM-DD
 	CardEnd   string                `json:"card_end"`
 	CertEnd   string                `json:"certificate_end"`
-	CA        filePrimes            `json:"ca"`
+	CA        filePrimes            `json:"ca"`            // UnionPay's
+	CAs       map[string]filePrimes `json:"cas,omitempty"` // the other schemes', by RID
 	Issuer    filePrimes            `json:"issuer"`
 	Cards     map[string]filePrimes `json:"cards"`
 	IMK       string                `json:"imk"`
@@ -65,8 +66,13 @@ func (i *Issuer) encode() ([]byte, error) {
 	f := file{
 		Format: fileFormat, Mark: CAName, Index: i.index, Effective: i.effective.Format(time.DateOnly),
 		CardEnd: i.cardEnd.Format(time.DateOnly), CertEnd: i.certEnd.Format(time.DateOnly),
-		CA: primesOf(i.ca, exponentCA), Issuer: primesOf(i.issuer, exponentIC), Cards: map[string]filePrimes{},
+		CA: primesOf(i.cas[RID], exponentCA), CAs: map[string]filePrimes{}, Issuer: primesOf(i.issuer, exponentIC), Cards: map[string]filePrimes{},
 		IMK: hex.EncodeToString(i.imk.Reveal()),
+	}
+	for rid, k := range i.cas {
+		if rid != RID {
+			f.CAs[hex.EncodeToString(rid[:])] = primesOf(k, exponentCA)
+		}
 	}
 	for name, k := range i.icc {
 		f.Cards[name] = primesOf(k, exponentIC)
@@ -86,25 +92,36 @@ func decode(b []byte) (*Issuer, error) {
 	if f.Format != fileFormat || f.Mark != CAName || f.Index < demoIndexMin || f.Index > demoIndexMax {
 		return nil, fmt.Errorf("%w: format, mark or CA key index is not of the demo", ErrFile)
 	}
-	i := &Issuer{index: f.Index, icc: map[string]*oda.PrivateKey{}}
+	i := &Issuer{index: f.Index, cas: map[[5]byte]*oda.PrivateKey{}, icc: map[string]*oda.PrivateKey{}}
 	var errs [5]error
 	i.effective, errs[0] = time.Parse(time.DateOnly, f.Effective)
 	i.cardEnd, errs[1] = time.Parse(time.DateOnly, f.CardEnd)
 	i.certEnd, errs[2] = time.Parse(time.DateOnly, f.CertEnd)
-	i.ca, errs[3] = f.CA.key()
+	i.cas[RID], errs[3] = f.CA.key()
 	i.issuer, errs[4] = f.Issuer.key()
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	for _, p := range profiles {
-		if p.Form == FormThing {
-			continue
+	for text, primes := range f.CAs {
+		rid, err := hex.DecodeString(text)
+		if err != nil || len(rid) != len(RID) {
+			return nil, fmt.Errorf("%w: CA key of %q: want a RID of 5 bytes", ErrFile, text)
 		}
-		k, err := f.Cards[p.Name].key()
+		if i.cas[[5]byte(rid)], err = primes.key(); err != nil {
+			return nil, fmt.Errorf("CA key of %s: %w", text, err)
+		}
+	}
+	for name, primes := range f.Cards {
+		k, err := primes.key()
 		if err != nil {
-			return nil, fmt.Errorf("card %s: %w", p.Name, err)
+			return nil, fmt.Errorf("card %s: %w", name, err)
 		}
-		i.icc[p.Name] = k
+		i.icc[name] = k
+	}
+	for _, name := range firstKeys {
+		if i.icc[name] == nil {
+			return nil, fmt.Errorf("%w: the key of %s is missing", ErrFile, name)
+		}
 	}
 	imk, err := hex.DecodeString(f.IMK)
 	if i.imk = pay.NewSecret(imk); err != nil || len(imk) != imkLen || !IsDemoKey(i.imk) {
@@ -140,13 +157,23 @@ func (i *Issuer) Save(dir string) error {
 	return nil
 }
 
-// Load reads what Save wrote. A missing file is fs.ErrNotExist; a damaged or unmarked one ErrFile.
+// Load reads what Save wrote. Keys that a newer Huika needs are made and saved
+// beside the others, which stay. A missing file is fs.ErrNotExist; a damaged or
+// unmarked one ErrFile.
 func Load(dir string) (*Issuer, error) {
 	b, err := os.ReadFile(filepath.Join(dir, FileName))
 	if err != nil {
 		return nil, fmt.Errorf("load demo issuer: %w", err)
 	}
-	return decode(b)
+	i, err := decode(b)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := i.complete()
+	if err == nil && changed {
+		err = i.Save(dir)
+	}
+	return i, err
 }
 
 //go:embed test-issuer.json
@@ -159,6 +186,9 @@ var TestIssuer = sync.OnceValue(func() *Issuer {
 	i, err := decode(testIssuerFile)
 	if err != nil {
 		panic(fmt.Sprintf("checked-in demo issuer: %v", err)) // the embedded file is part of the program
+	}
+	if _, err := i.complete(); err != nil { // what a scheme adds before the file is made again
+		panic(fmt.Sprintf("checked-in demo issuer: %v", err))
 	}
 	return i
 })

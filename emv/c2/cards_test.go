@@ -67,7 +67,7 @@ func (f *field) Show(r emv.UIRequest) { f.messages = append(f.messages, r.Messag
 var clock time.Duration
 
 func newField(t testing.TB, name string) *field {
-	c, err := perso.TestIssuer().MastercardCard(name, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
+	c, err := perso.TestIssuer().Card(name, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func made(t testing.TB, name string, change func(*card.MChipData)) *field {
 
 func shop(t testing.TB) c2.Config {
 	cas := oda.NewCAStore()
-	for _, k := range perso.TestIssuer().MastercardCAKeys() {
+	for _, k := range perso.TestIssuer().CAKeys() {
 		if err := cas.Add(k, k.Checksum()); err != nil {
 			t.Fatal(err)
 		}
@@ -136,6 +136,7 @@ func TestNamedCards(t *testing.T) {
 	none, pin, device := want{emv.OnlineRequest, emv.CVMNone, emv.ODACDA}, want{emv.OnlineRequest, emv.CVMOnlinePIN, emv.ODACDA}, want{emv.OnlineRequest, emv.CVMConfirmed, emv.ODACDA}
 	refused := want{emv.EndApplication, emv.CVMNotGiven, emv.ODAFailed}
 	locked := want{emv.EndApplication, emv.CVMNotGiven, emv.ODANone}
+	unsigned := want{emv.TryAnother, emv.CVMNone, emv.ODANone} // by the default action codes, at a terminal with contacts
 	seen := map[string]bool{}
 	for _, c := range []struct {
 		name   string
@@ -145,6 +146,8 @@ func TestNamedCards(t *testing.T) {
 		{"mastercard", 1, none}, {"mastercard", 100_000, none}, {"mastercard", 100_001, pin}, {"mastercard", 500_000, pin},
 		{"mastercard-phone", 100_000, none}, {"mastercard-phone", 100_001, device}, {"mastercard-watch", 8880, none}, {"mastercard-watch", 500_000, device},
 		{"mastercard-cloned", 8880, refused}, {"mastercard-cloned", 500_000, refused}, {"mastercard-phone-locked", 8880, locked}, {"mastercard-phone-locked", 500_000, locked},
+		{"mastercard-debit", 8880, none}, {"mastercard-debit", 100_001, pin}, {"mastercard-replayed", 8880, none},
+		{"mastercard-altered", 8880, refused}, {"mastercard-uncertified", 8880, refused}, {"mastercard-cloned-online", 8880, unsigned},
 	} {
 		seen[c.name] = true
 		r := tapOn(t, newField(t, c.name), c.amount, relayOn)
@@ -152,7 +155,7 @@ func TestNamedCards(t *testing.T) {
 			t.Errorf("%s, %v: got %v %v %v (%s %+v), want %v", c.name, pay.Fen(c.amount), got.kind, got.cvm, got.oda, r.Outcome.Reason, r.Outcome.Error, c.want)
 		}
 	}
-	for _, p := range perso.MastercardProfiles() {
+	for _, p := range perso.ProfilesOf(perso.Mastercard) {
 		if !seen[p.Name] {
 			t.Errorf("card %s is not tried", p.Name)
 		}
@@ -178,7 +181,7 @@ func verify(t *testing.T, record []byte) (cryptogram.MChipIAD, bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := iad.Version.CardKey(perso.TestIssuer().MastercardIMK(), pan, fmt.Sprintf("%02X", get(tag.PSN)), cryptogram.OptionA)
+	key, err := iad.Version.CardKey(perso.TestIssuer().MasterKeys(perso.Mastercard).Cryptogram, pan, fmt.Sprintf("%02X", get(tag.PSN)), cryptogram.OptionA)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +248,7 @@ func TestMagStripe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := cryptogram.MChip16.CardKey(perso.TestIssuer().MastercardCVC3Key(), number, "01", cryptogram.OptionA)
+		key, err := cryptogram.MChip16.CardKey(perso.TestIssuer().MasterKeys(perso.Mastercard).CVC3, number, "01", cryptogram.OptionA)
 		if err != nil {
 			t.Fatal(err)
 		}

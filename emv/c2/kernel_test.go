@@ -165,3 +165,64 @@ func TestKernel(t *testing.T) {
 		})
 	}
 }
+
+// tvrBits are the bits of the TVR that this kernel sets (terminal.go), each with the name that Book C-2 gives it.
+var tvrBits = []struct {
+	at   int
+	mask byte
+	name string
+}{
+	{0, tvr1NoODA, "offline data authentication was not performed"}, {0, tvr1ICCDataMissing, "ICC data missing"},
+	{0, tvr1ExceptionFile, "card in the exception file"}, {0, tvr1CDAFailed, "CDA failed"}, {1, tvr2Versions, "application versions differ"},
+	{1, tvr2Expired, "expired application"}, {1, tvr2NotYetEffective, "not yet effective"}, {1, tvr2NotAllowed, "service not allowed"},
+	{2, tvr3CVMFailed, "cardholder verification failed"}, {2, tvr3UnrecognisedCVM, "unrecognised CVM"}, {2, tvr3OnlinePIN, "online PIN entered"},
+	{3, tvr4FloorLimit, "floor limit exceeded"}, {4, tvr5RelayThreshold, "relay resistance threshold exceeded"},
+	{4, tvr5RelayTime, "relay resistance time limits exceeded"}, {4, tvr5RelayDone, "relay resistance performed"}, {4, tvr5RelayNotDone, "relay resistance not performed"},
+}
+
+// Every bit of the TVR that the kernel can set reaches a card in some case, also
+// clear in another, and every outcome and CVM is some case's.
+func TestEveryBitAndOutcome(t *testing.T) {
+	var set, clear [5]byte
+	kinds, cvms, odas := map[emv.Kind]int{}, map[emv.CVM]int{}, map[emv.ODA]int{}
+	for _, k := range kernelCases {
+		o, card := runCase(t, k)
+		kinds[o.Kind]++
+		cvms[o.CVM]++
+		odas[o.ODA]++
+		if tvr := card.cdol[0x95]; len(tvr) == len(set) {
+			for i, b := range tvr {
+				set[i] |= b
+				clear[i] |= ^b
+			}
+		}
+	}
+	var known [5]byte
+	for _, b := range tvrBits {
+		known[b.at] |= b.mask
+		if set[b.at]&b.mask == 0 || clear[b.at]&b.mask == 0 {
+			t.Errorf("TVR byte %d bit %02X (%s): set by a case %v, clear in one %v", b.at+1, b.mask, b.name, set[b.at]&b.mask != 0, clear[b.at]&b.mask != 0)
+		}
+	}
+	for i := range set {
+		if set[i]&^known[i] != 0 {
+			t.Errorf("TVR byte %d: bits %02X that the table does not name", i+1, set[i]&^known[i])
+		}
+	}
+	for _, k := range []emv.Kind{emv.Approved, emv.Declined, emv.OnlineRequest, emv.EndApplication, emv.SelectNext, emv.TryAnother, emv.TryAgain} {
+		if kinds[k] == 0 {
+			t.Errorf("no case ends in %v", k)
+		}
+	}
+	for _, c := range []emv.CVM{emv.CVMNone, emv.CVMSignature, emv.CVMOnlinePIN, emv.CVMConfirmed, emv.CVMNotGiven} {
+		if cvms[c] == 0 {
+			t.Errorf("no case has CVM %v", c)
+		}
+	}
+	for _, a := range []emv.ODA{emv.ODANone, emv.ODACDA, emv.ODAFailed} {
+		if odas[a] == 0 {
+			t.Errorf("no case has data authentication %v", a)
+		}
+	}
+	t.Logf("%d cases: outcomes %v, CVM %v, authentication %v, TVR bits %X", len(kernelCases), kinds, cvms, odas, set)
+}

@@ -70,6 +70,7 @@ func (t *tap) checkCTQ() (emv.Outcome, bool) {
 	if t.oda != emv.ODAfDDA || !ok || auth[0] != fddaVersion01 || (t.hasCTQ && copied == t.ctq) {
 		return emv.Outcome{}, false
 	}
+	t.oda = emv.ODAFailed // what was authenticated is not what came
 	return t.notGenuine("9F6C is not what the card signed"), true
 }
 

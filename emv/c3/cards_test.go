@@ -84,7 +84,7 @@ func newShop() shop { return shop{floor: entry.Limit(0), ttq: [4]byte{0x27, 0x00
 func (s shop) point(t testing.TB, f *field) *entry.Point {
 	t.Helper()
 	store := oda.NewCAStore()
-	for _, k := range perso.TestIssuer().VisaCAKeys() {
+	for _, k := range perso.TestIssuer().CAKeys() {
 		if err := store.Add(k, k.Checksum()); err != nil {
 			t.Fatal(err)
 		}
@@ -114,6 +114,18 @@ func sale(amount int64) emv.Transaction {
 	return emv.Transaction{Amount: pay.Fen(amount), Time: time.Date(2026, 3, 15, 14, 30, 0, 0, time.UTC), Sequence: 1}
 }
 
+// accountOf is the account behind a card.
+func accountOf(t testing.TB, name string) perso.Account {
+	t.Helper()
+	for _, a := range perso.TestIssuer().Accounts(func(string) string { return "123456" }) {
+		if a.Profile == name {
+			return a
+		}
+	}
+	t.Fatalf("no account %s", name)
+	return perso.Account{}
+}
+
 const small, last, first, large = 8880, 100_000, 100_001, 500_000
 
 // Every card by name, at amounts around the PIN-free limit, through Entry Point.
@@ -136,6 +148,8 @@ func TestNamedCards(t *testing.T) {
 		{"visa-phone", small, device}, {"visa-phone", large, device},
 		{"visa-watch", last, device}, {"visa-watch", first, device},
 		{"visa-cloned", small, caught}, {"visa-cloned", large, caught},
+		{"visa-classic", small, none}, {"visa-classic", first, pin}, {"visa-replayed", small, none}, {"visa-altered", small, caught},
+		{"visa-uncertified", small, caught}, {"visa-cloned-online", small, want{emv.OnlineRequest, emv.CVMNone, emv.ODAFailed}},
 	} {
 		seen[c.name] = true
 		r := newShop().tap(t, newField(t, c.name), c.amount)
@@ -144,7 +158,7 @@ func TestNamedCards(t *testing.T) {
 		}
 	}
 	seen["visa-phone-locked"] = true // TestLockedPhone
-	for _, p := range perso.VisaProfiles() {
+	for _, p := range perso.ProfilesOf(perso.Visa) {
 		if !seen[p.Name] {
 			t.Errorf("card %s is not tried", p.Name)
 		}
@@ -201,7 +215,7 @@ func verify(t testing.TB, record []byte) (v cryptogram.Visa, udk pay.Secret, atc
 		t.Fatal(err)
 	}
 	psn, _ := list.Find(tag.PSN)
-	if udk, err = iad.Version.CardKey(perso.TestIssuer().VisaIMK(), pan, fmt.Sprintf("%02X", psn)); err != nil {
+	if udk, err = iad.Version.CardKey(perso.TestIssuer().MasterKeys(perso.Visa).Cryptogram, pan, fmt.Sprintf("%02X", psn)); err != nil {
 		t.Fatal(err)
 	}
 	counter, _ := list.Find(tag.ATC)

@@ -18,7 +18,7 @@ import (
 // scriptCommand is one command of an issuer script with its MAC.
 func scriptCommand(t testing.TB, v cryptogram.Visa, pan pay.PAN, atc uint16, ac [8]byte, ins, p1, p2 byte, data []byte) []byte {
 	t.Helper()
-	udk, err := v.CardKey(perso.TestIssuer().VisaScriptKey(), pan, "01")
+	udk, err := v.CardKey(perso.TestIssuer().MasterKeys(perso.Visa).Script, pan, "01")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func scripts(commands ...[]byte) []byte {
 // Issuer update with the real card: the ARPC of each version holds, scripts change
 // the card, and what fails is said under the next cryptogram.
 func TestIssuerUpdate(t *testing.T) {
-	account := perso.TestIssuer().VisaAccounts(func(string) string { return "123456" })[0]
+	account := accountOf(t, "visa")
 	for _, version := range versions {
 		f := fieldOf(t, "visa", withVersion(version))
 		p := newShop().point(t, f)

@@ -156,10 +156,10 @@ var kernelCases = []kernelCase{
 	refused("no CTQ, CVM needed, reader has none", "offers none").with(noCTQ, setTTQ("21000000"), nil).of(at).expectODA(emv.ODAfDDA),
 
 	// A man in the middle.
-	refused("CTQ edited: CDCVM claimed", "not what the card signed").with(inGPO(tag.CTQ, "0080"), nil, nil).of(fiveGrand).expectODA(emv.ODAfDDA),
-	refused("CTQ edited: nothing asked", "not what the card signed").with(inGPO(tag.CTQ, "0000"), nil, nil).of(fiveGrand).expectODA(emv.ODAfDDA),
-	refused("CTQ taken out", "not what the card signed").with(without(tag.CTQ), nil, nil).of(fiveGrand).expectODA(emv.ODAfDDA),
-	refused("CTQ of zeros taken out", "not what the card signed").with(both(ctq("0000"), without(tag.CTQ)), nil, nil).expectODA(emv.ODAfDDA),
+	refused("CTQ edited: CDCVM claimed", "not what the card signed").with(inGPO(tag.CTQ, "0080"), nil, nil).of(fiveGrand).expectODA(emv.ODAFailed),
+	refused("CTQ edited: nothing asked", "not what the card signed").with(inGPO(tag.CTQ, "0000"), nil, nil).of(fiveGrand).expectODA(emv.ODAFailed),
+	refused("CTQ taken out", "not what the card signed").with(without(tag.CTQ), nil, nil).of(fiveGrand).expectODA(emv.ODAFailed),
+	refused("CTQ of zeros taken out", "not what the card signed").with(both(ctq("0000"), without(tag.CTQ)), nil, nil).expectODA(emv.ODAFailed),
 	refused("TTQ edited on its way: the limit still binds", "offers none").with(ctq("0000"), func(in *emv.Input) { in.Indicators.TTQ[1] = 0 }, nil).of(at).expectODA(emv.ODAfDDA),
 	ends("9F27 edited", "different cryptogram types", all).with(inGPO(tag.CID, "40"), nil, nil),
 	ends("57 edited", "different card numbers", all).with(inGPO(tag.Track2, "4000001234567800D30122010000000000"), nil, nil),

@@ -18,13 +18,13 @@ import (
 // kernel 3 reads and authenticates the card and asks for the issuer.
 func Example() {
 	issuer := perso.TestIssuer()
-	phone, err := issuer.VisaCard("visa-phone", card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
+	phone, err := issuer.Card("visa-phone", card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	keys := oda.NewCAStore()
-	for _, k := range issuer.VisaCAKeys() {
+	for _, k := range issuer.CAKeys() {
 		if err := keys.Add(k, k.Checksum()); err != nil {
 			fmt.Println(err)
 			return

@@ -114,6 +114,7 @@ func TestNamedCards(t *testing.T) {
 		{"unionpay-blocked", small, none}, {"unionpay-poor", small, none},
 		{"unionpay-cloned", small, caught}, {"unionpay-cloned", large, caught},
 		{"unionpay-cloned-online", small, failed(emv.CVMNone)}, {"unionpay-cloned-online", first, failed(emv.CVMOnlinePIN)},
+		{"unionpay-altered", small, caught}, {"unionpay-uncertified", small, caught}, {"unionpay-replayed", small, none},
 		{"transit", small, notPayment}, {"staff", small, notPayment}, {"dead", small, notPayment},
 	} {
 		seen[c.name] = true
@@ -122,7 +123,7 @@ func TestNamedCards(t *testing.T) {
 			t.Errorf("%s, %v: got %v %v %v (%s %+v), want %v", c.name, pay.Fen(c.amount), got.kind, got.cvm, got.oda, r.Outcome.Reason, r.Outcome.Error, c.want)
 		}
 	}
-	for _, p := range perso.Profiles() {
+	for _, p := range perso.ProfilesOf(perso.UnionPay) {
 		if !seen[p.Name] {
 			t.Errorf("card %s is not tried", p.Name)
 		}

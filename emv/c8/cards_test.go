@@ -71,7 +71,7 @@ var clock time.Duration
 const honest = 5 * time.Millisecond
 
 func newField(t testing.TB, name string) *field {
-	c, err := perso.TestIssuer().C8Card(name, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
+	c, err := perso.TestIssuer().Card(name, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestNamedCards(t *testing.T) {
 			t.Errorf("%s, %v: got %v (%s %+v), want %v", c.name, pay.Fen(c.amount), got(r), r.Outcome.Reason, r.Outcome.Error, c.want)
 		}
 	}
-	for _, p := range perso.C8Profiles() {
+	for _, p := range perso.ProfilesOf(perso.C8) {
 		if !seen[p.Name] {
 			t.Errorf("card %s is not tried", p.Name)
 		}
@@ -212,7 +212,7 @@ func verify(t *testing.T, record []byte) (cryptogram.AESIAD, bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	iad, ok, err := cryptogram.VerifyAES(perso.TestIssuer().C8IMK(), pan, fmt.Sprintf("%02X", field(tag.PSN)), list.Find)
+	iad, ok, err := cryptogram.VerifyAES(perso.TestIssuer().MasterKeys(perso.C8).Cryptogram, pan, fmt.Sprintf("%02X", field(tag.PSN)), list.Find)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +375,12 @@ func TestDataEnvelopes(t *testing.T) {
 func TestPrivacy(t *testing.T) {
 	f := newField(t, "c8")
 	tapOn(t, f, 8880, nil)
-	pan := perso.TestIssuer().C8Accounts(func(string) string { return "1" })[0].PAN.Reveal()
+	pan := ""
+	for _, a := range perso.TestIssuer().Accounts(func(string) string { return "1" }) {
+		if a.Profile == "c8" {
+			pan = a.PAN.Reveal()
+		}
+	}
 	first := f.answers
 	f.answers = nil
 	tapOn(t, f, 8880, nil)

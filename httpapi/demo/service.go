@@ -14,8 +14,8 @@ type Card struct {
 	Name      string `json:"name" doc:"profile, e.g. unionpay-debit"`
 	TitleZH   string `json:"title_zh"`
 	TitleEN   string `json:"title_en"`
-	Form      string `json:"form" enum:"card,phone,watch,thing"`
-	Scheme    string `json:"scheme" doc:"unionpay, or empty for things that are not payment cards"`
+	Form      string `json:"form" enum:"card,phone,watch,band,thing"`
+	Scheme    string `json:"scheme" doc:"unionpay, visa, mastercard …, or empty for things that are not payment cards"`
 	MaskedPAN string `json:"masked_pan,omitempty"`
 	Place     string `json:"place" enum:"desk,reader"`
 	ID        int    `json:"id,omitempty" doc:"presentation on the reader, to take it away"`

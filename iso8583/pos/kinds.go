@@ -52,8 +52,11 @@ const (
 	EntryQR          = "03"
 	EntryContact     = "05"
 	EntryContactless = "07"
-	PINEntered       = "1"
-	PINNotEntered    = "2"
+	// EntryContactlessStripe is mag-stripe mode of a contactless card.
+	EntryContactlessStripe = "91"
+
+	PINEntered    = "1"
+	PINNotEntered = "2"
 )
 
 // Reversal reasons (F39 of a 0400).

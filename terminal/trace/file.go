@@ -67,19 +67,26 @@ func Open(b []byte, sealer pay.Sealer) (Trace, error) {
 
 // Parse reads a clear file: ours (Trace.Clear), or an exchange in the form of
 // the public vectors (see vector). Errors: ErrFormat.
-func Parse(b []byte) (Trace, error) {
+func Parse(b []byte) (Trace, error) { return ParseWith(b, Settings{}) }
+
+// ParseWith is Parse; s says about an exchange of a foreign terminal what the file does not show.
+func ParseWith(b []byte, s Settings) (Trace, error) {
 	if len(b) > MaxFile {
 		return Trace{}, fmt.Errorf("%w: longer than %d bytes", ErrFormat, MaxFile)
 	}
 	var kind struct {
 		Version   int               `json:"version"`
 		Exchanges []json.RawMessage `json:"exchanges"`
+		APDUs     []json.RawMessage `json:"apdus"`
+	}
+	if b = bytes.TrimSpace(b); len(b) > 0 && b[0] == '[' {
+		return parseVector(b, s)
 	}
 	if err := json.Unmarshal(b, &kind); err != nil {
 		return Trace{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	if kind.Version == 0 && len(kind.Exchanges) > 0 {
-		return parseVector(b)
+	if kind.Version == 0 && len(kind.Exchanges)+len(kind.APDUs) > 0 {
+		return parseVector(b, s)
 	}
 	return parse(b)
 }

@@ -44,6 +44,8 @@ type Trace struct {
 	Transaction  Transaction      `json:"transaction"`
 	Terminal     emv.Terminal     `json:"terminal"`
 	Combinations []Combination    `json:"combinations"`
+	MagStripe    bool             `json:"mag_stripe,omitempty"` // mag-stripe mode is taken
+	Foreign      *Foreign         `json:"foreign,omitempty"`    // of a terminal that is not ours: a replay follows the recorded order of commands, not their bytes
 	CAKeys       []CAKey          `json:"ca_keys,omitempty"`
 	Random       Hex              `json:"random"` // bytes that kernels drew, in order
 	Steps        []Step           `json:"steps"`
@@ -142,9 +144,25 @@ func (c Combination) entry() (entry.Combination, error) {
 type CAKey struct {
 	RID      Hex       `json:"rid"`
 	Index    Hex       `json:"index"`
-	Modulus  Hex       `json:"modulus"`
-	Exponent Hex       `json:"exponent"`
+	Modulus  Hex       `json:"modulus,omitempty"`
+	Exponent Hex       `json:"exponent,omitempty"`
+	X        Hex       `json:"x,omitempty"` // of a key on P-256, in place of modulus and exponent
 	Expiry   time.Time `json:"expiry,omitzero"`
+}
+
+// add puts the key into a store.
+func (k CAKey) add(s *oda.CAStore) error {
+	key, err := k.oda()
+	switch {
+	case err != nil:
+		return err
+	case len(k.X) == 0:
+		return s.Add(key, key.Checksum())
+	case len(k.X) != oda.ECSize:
+		return fmt.Errorf("%w: CA key: x of %d bytes, want %d", ErrFormat, len(k.X), oda.ECSize)
+	}
+	ec := oda.ECCAKey{RID: key.RID, Index: key.Index, X: [oda.ECSize]byte(k.X), Expiry: k.Expiry}
+	return s.AddEC(ec, ec.Checksum())
 }
 
 func (k CAKey) oda() (oda.CAKey, error) {

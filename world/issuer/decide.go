@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"huika/emv/cryptogram"
 	"huika/emv/tag"
 	"huika/emv/tlv"
 	"huika/iso8583"
@@ -200,12 +199,31 @@ func (i *Issuer) decide(j *job, now time.Time) (*iso8583.Message, *Record) {
 		}
 	}
 	if v.hasATC {
-		arpc, err := cryptogram.PBOC01.ARPC(v.session, v.arqc, [2]byte([]byte(v.code)))
-		record.HasARPC, record.ARPC = err == nil, arpc // the session key made the cryptogram a moment ago: it has its length
-		v.session.Wipe()
+		i.answerCard(&record, v)
 	}
 	i.log(m, v.code, v.reason)
 	return i.answer(m, record), &record
+}
+
+// answerCard adds what the card is told: the answer to its cryptogram, and the script that was ordered.
+func (i *Issuer) answerCard(r *Record, v verdict) {
+	auth, err := v.icc.says.by.answer(i.state.keys[v.account.Scheme], &v.account.Account, &v.icc, v.code)
+	if err != nil {
+		i.config.Log.Error("no answer for the card", "why", err) // its key made the cryptogram a moment ago
+		return
+	}
+	r.Auth = string(auth)
+	o, ordered := i.orders[v.account.ref]
+	if !ordered {
+		return
+	}
+	delete(i.orders, v.account.ref)
+	script, err := i.scripts(o, v)
+	if err != nil {
+		i.config.Log.Error("no script for the card", "why", err)
+		return
+	}
+	r.Script = string(script)
 }
 
 func (i *Issuer) full() bool { return len(i.state.payments) >= i.config.MaxPayments }
@@ -225,8 +243,8 @@ func (i *Issuer) answer(m *iso8583.Message, r Record) *iso8583.Message {
 			answer.Set(54, additionalAmount(r.Available, i.config.Currency))
 		}
 	}
-	if r.HasARPC { // issuer authentication data, method 1: ARPC ‖ response code (EMV Book 2, 8.2.1)
-		answer.SetBytes(55, tlv.Append(nil, tag.IssuerAuthData, append(r.ARPC[:], r.Code...)))
+	if r.Auth != "" { // issuer authentication data (EMV Book 2, 8.2), and scripts
+		answer.SetBytes(55, append(tlv.Append(nil, tag.IssuerAuthData, []byte(r.Auth)), r.Script...))
 	}
 	return answer
 }

@@ -3,6 +3,7 @@ package issuer
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -14,17 +15,27 @@ import (
 
 // icc is what the issuer needs of F55 (EMV Book 3, annex A).
 type icc struct {
-	signed     []byte // what the cryptogram covers
+	scheme     string // whose application made it
+	says       statement
 	cryptogram [8]byte
 	isARQC     bool
-	cvr        cryptogram.CVR
 	atc        uint16
+	un         [4]byte
 	amount     int64
 	currency   pay.Currency
 	country    uint16
 	kind       byte // 9C
 	tvr        [5]byte
 	cvm        byte // 9F34 byte 1, its method; noCVMResults where it is missing
+}
+
+// needed are the objects that the checks read, whether or not the version of the cryptogram covers them.
+var needed = [...]struct {
+	tag tlv.Tag
+	len int
+}{
+	{tag.AmountAuthorised, 6}, {tag.TransactionCurrency, 2}, {tag.TerminalCountry, 2}, {tag.TransactionType, 1}, {tag.TVR, 5},
+	{tag.ATC, 2}, {tag.UN, 4},
 }
 
 // parseICC reads F55. bad names what is missing or malformed.
@@ -36,11 +47,21 @@ func parseICC(f55 []byte) (c icc, bad string) {
 	if err != nil {
 		return c, "F55 is not TLV"
 	}
-	if c.signed, err = cryptogram.PBOCData(list.Find); err != nil {
+	s, known := schemeOf(list)
+	if !known {
+		return c, "F55: 84 names no application of this issuer"
+	}
+	c.scheme = s.name
+	if c.says, err = s.read(list.Find); err != nil {
 		return c, "F55: " + err.Error() // names tags and lengths only
 	}
+	for _, f := range needed {
+		if v, ok := list.Find(f.tag); !ok || len(v) != f.len {
+			return c, fmt.Sprintf("F55: %s: want %d bytes, have %d", f.tag, f.len, len(v))
+		}
+	}
 	get := func(t tlv.Tag) []byte {
-		value, _ := list.Find(t) // present and of its length: PBOCData says so
+		value, _ := list.Find(t)
 		return value
 	}
 	var currency, country int64
@@ -56,22 +77,18 @@ func parseICC(f55 []byte) (c icc, bad string) {
 	c.kind = get(tag.TransactionType)[0]
 	c.tvr = [5]byte(get(tag.TVR))
 	c.atc = binary.BigEndian.Uint16(get(tag.ATC))
+	c.un = [4]byte(get(tag.UN))
 	ac, ok := list.Find(tag.ApplicationCryptogram)
 	if !ok || len(ac) != len(c.cryptogram) {
 		return c, "F55: 9F26 is missing or has another length"
 	}
 	c.cryptogram = [8]byte(ac)
-	iad, err := cryptogram.ParseIAD(get(tag.IAD))
-	if err != nil || iad.Version != cryptogram.VersionPBOC01 {
-		return c, "F55: 9F10 is not of cryptogram version 01"
-	}
-	c.cvr = iad.CVR
-	// 9F27 may be missing in kernel 7: the CVR then says the type alone.
+	// 9F27 may be missing in kernels 3 and 7: the CVR then says the type alone.
 	cid, ok := list.Find(tag.CID)
 	if ok && len(cid) != 1 {
 		return c, "F55: 9F27 has another length"
 	}
-	c.isARQC = c.cvr.Type() == cryptogram.ARQC && (!ok || cid[0]&cidType == cryptogram.ARQC.CID())
+	c.isARQC = c.says.kind == cryptogram.ARQC && (!ok || cid[0]&cidType == cryptogram.ARQC.CID())
 	c.cvm = noCVMResults
 	if results, ok := list.Find(tag.CVMResults); ok {
 		if len(results) != 3 {

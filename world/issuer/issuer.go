@@ -34,11 +34,13 @@ const (
 
 // Config is what an issuer is made of. All fields without a default are needed.
 type Config struct {
-	Name        string          // in logs; default "issuer"
-	Accounts    []perso.Account // one for each PAN
-	IMK         pay.Secret      // issuer master key of the cards' cryptograms, 16 bytes
-	ZPK         pay.Secret      // zone PIN key shared with the scheme, 16 bytes TDES
-	MACKey      pay.Secret      // zone MAC key shared with the scheme, AES, for F128
+	Name     string          // in logs; default "issuer"
+	Accounts []perso.Account // one for each PAN
+	IMK      pay.Secret      // issuer master key of UnionPay cards' cryptograms, 16 bytes; names and fingerprints in records follow from it
+	// Keys are the master keys of the other schemes' cards, by the name of perso.Account.Scheme.
+	Keys        map[string]perso.MasterKeys
+	ZPK         pay.Secret // zone PIN key shared with the scheme, 16 bytes TDES
+	MACKey      pay.Secret // zone MAC key shared with the scheme, AES, for F128
 	Store       Store
 	Country     uint16       // ISO 3166 numeric, default 156
 	Currency    pay.Currency // of all accounts, default CNY
@@ -59,7 +61,8 @@ type Issuer struct {
 	mu     sync.Mutex
 	state  *state
 	forced string // F39 for every request that would be approved; "" for none
-	failed error  // set once, when a record could not be made durable
+	orders map[AccountRef]Order
+	failed error // set once, when a record could not be made durable
 }
 
 // New makes an issuer and replays its store. Errors are the store's, and ErrHistory.
@@ -92,7 +95,7 @@ func New(env rt.Env, config Config) (*Issuer, error) {
 	if _, err := keys.KCV(config.ZPK, keys.TDES); err != nil {
 		return nil, fmt.Errorf("issuer: zone PIN key: %w", err)
 	}
-	s, err := newState(config.Accounts, config.IMK)
+	s, err := newState(config.Accounts, config.IMK, config.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +104,7 @@ func New(env rt.Env, config Config) (*Issuer, error) {
 	}
 	return &Issuer{
 		env: env, config: config, mac: mac, state: s,
-		jobs: rt.NewQueue[*job](env, maxWaiting),
+		jobs: rt.NewQueue[*job](env, maxWaiting), orders: make(map[AccountRef]Order),
 	}, nil
 }
 

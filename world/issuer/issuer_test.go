@@ -48,7 +48,7 @@ func newBank(t testing.TB, change func(*issuer.Config)) *bank {
 	b := &bank{t: t, env: rt.Real(), pin: issuertest.PIN(t), log: memlog.New[issuer.Record](), cards: map[string]*issuertest.Card{}}
 	i := perso.TestIssuer()
 	b.config = issuer.Config{
-		Accounts: i.Accounts(func(string) string { return b.pin }), IMK: i.IMK(),
+		Accounts: i.Accounts(func(string) string { return b.pin }), IMK: i.IMK(), Keys: i.AllMasterKeys(),
 		ZPK: issuertest.Key(t, 16), MACKey: issuertest.Key(t, 16), Store: b.log,
 	}
 	if change != nil {
@@ -636,7 +636,7 @@ func TestLimits(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	i := perso.TestIssuer()
 	good := issuer.Config{
-		Accounts: i.Accounts(func(string) string { return "123456" }), IMK: i.IMK(), ZPK: issuertest.Key(t, 16), MACKey: issuertest.Key(t, 16),
+		Accounts: i.Accounts(func(string) string { return "123456" }), IMK: i.IMK(), Keys: i.AllMasterKeys(), ZPK: issuertest.Key(t, 16), MACKey: issuertest.Key(t, 16),
 		Store: memlog.New[issuer.Record](),
 	}
 	for name, change := range map[string]func(*issuer.Config){

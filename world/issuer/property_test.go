@@ -231,7 +231,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		x := issuer.Record{
 			Kind: rapid.SampledFrom([]issuer.Kind{issuer.Decision, issuer.Reversal, issuer.Tombstone}).Draw(r, "kind"),
 			Key:  rapid.StringMatching(`[0-9|A-Z]{1,64}`).Draw(r, "key"), Amount: rapid.Int64().Draw(r, "amount"),
-			HasATC: rapid.Bool().Draw(r, "has ATC"), ATC: rapid.Uint16().Draw(r, "ATC"), HasARPC: rapid.Bool().Draw(r, "has ARPC"),
+			HasATC: rapid.Bool().Draw(r, "has ATC"), ATC: rapid.Uint16().Draw(r, "ATC"), Auth: rapid.StringMatching(`.{0,4}`).Draw(r, "91"), Script: rapid.StringMatching(`[0-9]{0,255}`).Draw(r, "script"),
 			PIN: rapid.SampledFrom([]issuer.PINUse{issuer.PINNone, issuer.PINRight, issuer.PINWrong}).Draw(r, "PIN"),
 			RRN: rapid.StringMatching(`[0-9]{0,12}`).Draw(r, "RRN"), AtMS: rapid.Int64().Draw(r, "at"),
 		}

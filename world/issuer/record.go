@@ -50,8 +50,8 @@ type Record struct {
 	HasATC      bool        // the cryptogram was right: ATC is used up
 	ATC         uint16
 	PIN         PINUse
-	HasARPC     bool
-	ARPC        [8]byte
+	Auth        string // 91 of the answer, at most 16 bytes; "" for none
+	Script      string // 71 or 72 of the answer, at most 255 bytes; "" for none
 	RRN         string // F37, at most 12 characters
 	AtMS        int64  // Unix milliseconds
 }
@@ -60,31 +60,32 @@ type Record struct {
 var ErrRecord = errors.New("issuer record")
 
 const (
-	recordVersion = 2 // 1 knew sales only, and had no transaction, available balance and original
-	salesVersion  = 1 // is read still
+	recordVersion = 3
+	arpcVersion   = 2 // is read still: 91 was the eight bytes behind the ATC and the code
+	salesVersion  = 1 // is read still: it knew sales only, and had no transaction, available balance and original
+	maxAuth       = 16
+	maxScript     = 255
 	maxKeyLength  = 64
 	rrnLength     = 12
+	arpcLength    = 8
 
 	flagATC  = 1
 	flagARPC = 2
 )
 
 // MarshalBinary writes version(1) ‖ kind(1) ‖ flags(1) ‖ PIN(1) ‖ account(8) ‖
-// amount(8) ‖ code(2) ‖ fingerprint(16) ‖ ATC(2) ‖ ARPC(8) ‖
-// RRN(12) ‖ time(8) ‖ transaction(1) ‖ available(8) ‖ length(1) of the original
-// ‖ original ‖ key, big-endian.
+// amount(8) ‖ code(2) ‖ fingerprint(16) ‖ ATC(2) ‖ zeros(8) ‖
+// RRN(12) ‖ time(8) ‖ transaction(1) ‖ available(8) ‖ original ‖ 91 ‖ script,
+// each behind its length(1), ‖ key, big-endian.
 func (r Record) MarshalBinary() ([]byte, error) {
-	if !r.known() || r.Key == "" || len(r.Key) > maxKeyLength || len(r.Original) > maxKeyLength || len(r.RRN) > rrnLength || (r.Kind == Decision) != (len(r.Code) == 2) {
+	if !r.known() || r.Key == "" || len(r.Key) > maxKeyLength || len(r.Original) > maxKeyLength || len(r.RRN) > rrnLength || len(r.Auth) > maxAuth || len(r.Script) > maxScript || (r.Kind == Decision) != (len(r.Code) == 2) {
 		return nil, fmt.Errorf("%w: kind %d, transaction %d, key of %d bytes, code of %d", ErrRecord, r.Kind, r.Transaction, len(r.Key), len(r.Code))
 	}
 	var flags byte
 	if r.HasATC {
 		flags |= flagATC
 	}
-	if r.HasARPC {
-		flags |= flagARPC
-	}
-	b := make([]byte, 0, recordFixed+kindFixed+len(r.Original)+len(r.Key))
+	b := make([]byte, 0, recordFixed+kindFixed+2+len(r.Original)+len(r.Auth)+len(r.Script)+len(r.Key))
 	b = append(b, recordVersion, byte(r.Kind), flags, byte(r.PIN))
 	b = append(b, r.Account[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Amount))
@@ -93,15 +94,17 @@ func (r Record) MarshalBinary() ([]byte, error) {
 	b = append(b, code[:]...)
 	b = append(b, r.Fingerprint[:]...)
 	b = binary.BigEndian.AppendUint16(b, r.ATC)
-	b = append(b, r.ARPC[:]...)
+	b = append(b, make([]byte, arpcLength)...)
 	rrn := [rrnLength]byte{}
 	copy(rrn[:], r.RRN)
 	b = append(b, rrn[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.AtMS))
 	b = append(b, byte(r.Transaction))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Available))
-	b = append(b, byte(len(r.Original)))
-	b = append(b, r.Original...)
+	for _, part := range [...]string{r.Original, r.Auth, r.Script} {
+		b = append(b, byte(len(part)))
+		b = append(b, part...)
+	}
 	return append(b, r.Key...), nil
 }
 
@@ -114,21 +117,22 @@ func (r Record) known() bool {
 }
 
 const (
-	recordFixed = 1 + 1 + 1 + 1 + 8 + 8 + 2 + 16 + 2 + 8 + rrnLength + 8 // the same in both versions
+	recordFixed = 1 + 1 + 1 + 1 + 8 + 8 + 2 + 16 + 2 + arpcLength + rrnLength + 8 // the same in all versions
 	kindFixed   = 1 + 8 + 1
 )
 
-// UnmarshalBinary reads what MarshalBinary wrote, and what its version 1 wrote.
+// UnmarshalBinary reads what MarshalBinary wrote, and what its versions 1 and 2 wrote.
 func (r *Record) UnmarshalBinary(b []byte) error {
-	if len(b) <= recordFixed || len(b) > recordFixed+kindFixed+2*maxKeyLength {
+	if len(b) <= recordFixed || len(b) > recordFixed+kindFixed+2*maxKeyLength+2+maxAuth+maxScript {
 		return fmt.Errorf("%w: %d bytes", ErrRecord, len(b))
 	}
 	version := b[0]
-	if version != recordVersion && version != salesVersion {
+	if version < salesVersion || version > recordVersion {
 		return fmt.Errorf("%w: version %d", ErrRecord, version)
 	}
-	x := Record{Kind: Kind(b[1]), PIN: PINUse(b[3]), HasATC: b[2]&flagATC != 0, HasARPC: b[2]&flagARPC != 0}
-	if x.PIN > PINWrong || b[2]&^(flagATC|flagARPC) != 0 {
+	x := Record{Kind: Kind(b[1]), PIN: PINUse(b[3]), HasATC: b[2]&flagATC != 0}
+	hasARPC := b[2]&flagARPC != 0
+	if x.PIN > PINWrong || b[2]&^(flagATC|flagARPC) != 0 || hasARPC && version == recordVersion {
 		return fmt.Errorf("%w: PIN %d, flags %02X", ErrRecord, b[3], b[2])
 	}
 	b = b[4:]
@@ -141,7 +145,10 @@ func (r *Record) UnmarshalBinary(b []byte) error {
 	b = b[copy(x.Fingerprint[:], b):]
 	x.ATC = binary.BigEndian.Uint16(b)
 	b = b[2:]
-	b = b[copy(x.ARPC[:], b):]
+	if hasARPC {
+		x.Auth = string(b[:arpcLength]) + x.Code
+	}
+	b = b[arpcLength:]
 	x.RRN = strings.TrimRight(string(b[:rrnLength]), "\x00")
 	b = b[rrnLength:]
 	x.AtMS = int64(binary.BigEndian.Uint64(b))
@@ -159,13 +166,25 @@ func (r *Record) tail(version byte, b []byte) error {
 			r.Transaction = Sale
 		}
 	} else {
-		if len(b) < kindFixed || len(b) < kindFixed+int(b[kindFixed-1]) {
+		if len(b) < kindFixed {
 			return fmt.Errorf("%w: cut", ErrRecord)
 		}
-		original := int(b[kindFixed-1])
 		r.Transaction, r.Available = Transaction(b[0]), int64(binary.BigEndian.Uint64(b[1:]))
-		b = b[kindFixed:]
-		r.Original, b = string(b[:original]), b[original:]
+		b = b[kindFixed-1:]
+		parts := []*string{&r.Original, &r.Auth, &r.Script}
+		if version == arpcVersion {
+			parts = parts[:1]
+		}
+		for _, part := range parts {
+			if len(b) == 0 || len(b) < 1+int(b[0]) {
+				return fmt.Errorf("%w: cut", ErrRecord)
+			}
+			n := int(b[0])
+			*part, b = string(b[1:1+n]), b[1+n:]
+		}
+		if len(r.Auth) > maxAuth {
+			return fmt.Errorf("%w: 91 of %d bytes", ErrRecord, len(r.Auth))
+		}
 	}
 	if r.Key = string(b); !r.known() || len(b) == 0 || len(b) > maxKeyLength || len(r.Original) > maxKeyLength {
 		return fmt.Errorf("%w: kind %d, transaction %d, key of %d bytes", ErrRecord, r.Kind, r.Transaction, len(b))

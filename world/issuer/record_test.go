@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"testing"
 
+	"huika/emv/tag"
+	"huika/emv/tlv"
 	"huika/world/issuer"
 	"huika/world/issuer/issuertest"
 	"huika/world/issuer/memlog"
@@ -35,7 +37,7 @@ func TestVersion1(t *testing.T) {
 	want := issuer.Record{
 		Kind: issuer.Decision, Transaction: issuer.Sale, Key: oldKey, Account: issuer.AccountRef{1, 2, 3, 4, 5, 6, 7, 8}, Amount: 8880, Code: "00",
 		Fingerprint: [16]byte{0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F},
-		HasATC:      true, ATC: 7, PIN: issuer.PINRight, HasARPC: true, ARPC: [8]byte{0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8},
+		HasATC:      true, ATC: 7, PIN: issuer.PINRight, Auth: "\xA1\xA2\xA3\xA4\xA5\xA6\xA7\xA800",
 		RRN: "000000000012", AtMS: 0x1A1E0D5FC00,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -48,7 +50,7 @@ func TestVersion1(t *testing.T) {
 	}
 	for name, bad := range map[string][]byte{
 		"version 0":    append([]byte{0}, version1(t, "01", "0000000000000001", "00", oldKey)[1:]...),
-		"version 3":    append([]byte{3}, version1(t, "01", "0000000000000001", "00", oldKey)[1:]...),
+		"version 4":    append([]byte{4}, version1(t, "01", "0000000000000001", "00", oldKey)[1:]...),
 		"kind 4":       version1(t, "04", "0000000000000001", "00", oldKey),
 		"no key":       version1(t, "01", "0000000000000001", "00", ""),
 		"key too long": version1(t, "01", "0000000000000001", "00", oldKey+oldKey),
@@ -66,9 +68,13 @@ func asVersion1(t *testing.T, r issuer.Record) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tail := 1 + 8 + 1 + len(r.Original) + len(r.Key)
+	tail := 1 + 8 + 3 + len(r.Original) + len(r.Auth) + len(r.Script) + len(r.Key)
 	b = append(b[:len(b)-tail:len(b)-tail], r.Key...)
 	b[0] = 1
+	if r.Auth != "" { // the eight bytes behind account, amount, code, fingerprint and ATC
+		b[2] |= 2
+		copy(b[40:48], r.Auth)
+	}
 	return b
 }
 
@@ -100,7 +106,10 @@ func TestOldLogGoesOn(t *testing.T) {
 		b.done(b.after(issuertest.Void, one, codes[0], 100))
 		b.done(b.after(issuertest.Refund, two, codes[1], 50))
 		b.want(b.reversal(three), "00")
-		b.done(one) // the stored answer
+		answer, err := b.peer.Ask(t.Context(), one) // the stored one
+		if v, ok := tlv.Find(answer.Bytes(55), tag.IssuerAuthData); err != nil || answer.Get(39) != "00" || !ok || len(v) != 10 {
+			t.Errorf("stored answer: %s, 91 %X, %v", answer.Get(39), v, err)
+		}
 		if b.balance(debitCard) != full-150 {
 			t.Errorf("balance %d of %d", b.balance(debitCard), full)
 		}
@@ -179,12 +188,13 @@ func TestHistoryContradicted(t *testing.T) {
 }
 
 // Whatever stands in a log, a record is read whole or refused, and what was
-// read is written as it was (a record of version 1 as one of version 2).
+// read is written as it was (a record of an old version as one of today).
 func FuzzRecord(f *testing.F) {
 	f.Add(version1(f, "01", "00000000000022B0", "00", oldKey))
 	f.Add(version1(f, "02", "0000000000000000", "\x00\x00", oldKey))
 	for _, r := range []issuer.Record{
 		{Kind: issuer.Decision, Transaction: issuer.Refund, Key: oldKey, Original: "1122|000001|1|T|M", Amount: 5, Code: "00", RRN: "000000000012"},
+		{Kind: issuer.Decision, Transaction: issuer.Sale, Key: oldKey, Amount: 5, Code: "00", Auth: "12345678", Script: "r\x00"},
 		{Kind: issuer.Decision, Transaction: issuer.Balance, Key: oldKey, Available: -7, Code: "00"},
 		{Kind: issuer.Tombstone, Key: oldKey, AtMS: 9},
 	} {
@@ -210,7 +220,7 @@ func FuzzRecord(f *testing.F) {
 		if err := same.UnmarshalBinary(again); err != nil || !reflect.DeepEqual(r, same) {
 			t.Fatalf("%+v, %v, want %+v", same, err, r)
 		}
-		if b[0] == 2 && r.Kind == issuer.Decision && !bytes.HasSuffix(b, []byte(r.Key)) {
+		if b[0] >= 2 && r.Kind == issuer.Decision && !bytes.HasSuffix(b, []byte(r.Key)) {
 			t.Fatalf("key %q is not the end of %X", r.Key, b)
 		}
 	})

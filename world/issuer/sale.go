@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"huika/emv/cryptogram"
 	"huika/iso8583"
 	"huika/keys"
 	"huika/pay"
@@ -45,8 +44,7 @@ type verdict struct {
 	hasATC   bool // the cryptogram was right
 	atc      uint16
 	pin      PINUse
-	arqc     [8]byte
-	session  pay.Secret
+	icc      icc // of a request with a good cryptogram
 }
 
 func (v verdict) refuse(code, reason string) verdict {
@@ -98,6 +96,8 @@ func (i *Issuer) checkClaims(v verdict, s sale, r rule, now time.Time) verdict {
 		return v.refuse(codeCard, "no such card")
 	}
 	switch {
+	case s.icc.scheme != v.account.Scheme:
+		return v.refuse(codeCard, "the application is of another scheme than the card")
 	case s.psn != "" && s.psn != v.account.PSN:
 		return v.refuse(codeCard, "no card of that sequence number")
 	case s.expiry != v.account.Expiry:
@@ -124,18 +124,14 @@ func (i *Issuer) checkCryptogram(v verdict, s sale) verdict {
 	if !s.icc.isARQC {
 		return v.refuse(codeAuthentication, "the cryptogram is not an ARQC")
 	}
-	session, err := cryptogram.PBOC01.SessionKey(v.account.key, s.icc.atc)
-	if err != nil {
-		return v.refuse(codeAuthentication, "no session key")
-	}
-	mac, err := cryptogram.PBOC01.MAC(session, s.icc.signed)
+	mac, err := s.icc.says.by.cryptogram(i.state.keys[v.account.Scheme], &v.account.Account, &s.icc)
 	if err != nil || !hmac.Equal(mac[:], s.icc.cryptogram[:]) {
 		return v.refuse(codeAuthentication, "wrong cryptogram")
 	}
 	if !v.account.atc.fresh(s.icc.atc) {
 		return v.refuse(codeAuthentication, "ATC used before")
 	}
-	v.hasATC, v.atc, v.arqc, v.session = true, s.icc.atc, s.icc.cryptogram, session
+	v.hasATC, v.atc, v.icc = true, s.icc.atc, s.icc
 	if code, reason := s.icc.tvrVerdict(); code != "" {
 		return v.refuse(code, reason)
 	}
@@ -146,14 +142,14 @@ func (i *Issuer) checkCryptogram(v verdict, s sale) verdict {
 // The terminal's word for CDCVM counts only where the card's CVR, which the
 // cryptogram covers, says the same: CTQ and TTQ can be edited on the air.
 func (i *Issuer) checkHolder(v verdict, s sale) verdict {
-	onDevice := s.icc.cvr.CDCVM() && v.account.CDCVMDevice
+	onDevice := s.icc.says.cdcvm && v.account.CDCVMDevice
 	if s.icc.claimsCDCVM() && !onDevice {
 		return v.refuse(codeAuthentication, "CDCVM claimed, CVR says none")
 	}
 	if s.icc.claimsOnlinePIN() && len(s.pinBlock) == 0 {
 		return v.refuse(codeAuthentication, "online PIN claimed, none sent")
 	}
-	if s.icc.cvr.OnlinePIN() && len(s.pinBlock) == 0 {
+	if s.icc.says.onlinePIN && len(s.pinBlock) == 0 {
 		return v.refuse(codeAuthentication, "the card asked for the online PIN, none sent")
 	}
 	if len(s.pinBlock) == 0 && !onDevice && (s.amount > i.config.FreeLimit || v.account.PINAlways) {

@@ -20,10 +20,9 @@ const approved = "00"
 type account struct {
 	perso.Account
 	ref     AccountRef
-	key     pay.Secret // the card's cryptogram key
-	balance int64      // fen
-	held    int64      // fen of the balance that open pre-authorisations hold
-	tries   int        // PIN tries left
+	balance int64 // fen
+	held    int64 // fen of the balance that open pre-authorisations hold
+	tries   int   // PIN tries left
 	atc     atcWindow
 }
 
@@ -99,6 +98,7 @@ type state struct {
 	order    []string          // keys in the order of their first record
 	refKey   []byte
 	printKey []byte
+	keys     map[string]perso.MasterKeys // by scheme
 }
 
 // subkey derives a key for one purpose from the issuer master key.
@@ -108,7 +108,7 @@ func subkey(imk pay.Secret, purpose string) []byte {
 	return h.Sum(nil)
 }
 
-func newState(accounts []perso.Account, imk pay.Secret) (*state, error) {
+func newState(accounts []perso.Account, imk pay.Secret, keys map[string]perso.MasterKeys) (*state, error) {
 	s := &state{
 		byPAN:    make(map[string]*account, len(accounts)),
 		byRef:    make(map[AccountRef]*account, len(accounts)),
@@ -116,17 +116,28 @@ func newState(accounts []perso.Account, imk pay.Secret) (*state, error) {
 		traces:   make(map[string]string),
 		refKey:   subkey(imk, "account reference"),
 		printKey: subkey(imk, "fingerprint"),
+		keys:     map[string]perso.MasterKeys{perso.UnionPay: {Cryptogram: imk}},
+	}
+	for name, k := range keys {
+		if name != perso.UnionPay {
+			s.keys[name] = k
+		}
 	}
 	for _, from := range accounts {
 		pan := from.PAN.Reveal()
 		if s.byPAN[pan] != nil {
 			return nil, fmt.Errorf("issuer: two accounts for %s", from.PAN)
 		}
-		key, err := cryptogram.PBOC01.CardKey(imk, from.PAN, from.PSN)
-		if err != nil {
-			return nil, fmt.Errorf("issuer: account %s: %w", from.PAN, err)
+		if from.Scheme == "" {
+			from.Scheme = perso.UnionPay
 		}
-		a := &account{Account: from, key: key, balance: from.Balance, tries: from.PINTries}
+		// Every scheme derives from keys of this length and such a number.
+		key, err := cryptogram.PBOC01.CardKey(s.keys[from.Scheme].Cryptogram, from.PAN, from.PSN)
+		if err != nil {
+			return nil, fmt.Errorf("issuer: account %s of %s: %w", from.PAN, from.Scheme, err)
+		}
+		key.Wipe()
+		a := &account{Account: from, balance: from.Balance, tries: from.PINTries}
 		h := hmac.New(sha256.New, s.refKey)
 		h.Write([]byte(pan))
 		copy(a.ref[:], h.Sum(nil))

@@ -55,7 +55,7 @@ func newTown(t testing.TB, change func(*scheme.Config)) *town {
 	i := perso.TestIssuer()
 	var err error
 	w.bank, err = issuer.New(w.env, issuer.Config{
-		Accounts: i.Accounts(func(string) string { return w.pin }), IMK: i.IMK(), ZPK: zone.ZPK, MACKey: zone.MACKey, Store: memlog.New[issuer.Record](),
+		Accounts: i.Accounts(func(string) string { return w.pin }), IMK: i.IMK(), Keys: i.AllMasterKeys(), ZPK: zone.ZPK, MACKey: zone.MACKey, Store: memlog.New[issuer.Record](),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -31,12 +31,14 @@ type Item struct {
 	Name      string // profile of card/perso
 	TitleZH   string
 	TitleEN   string
-	Form      string // card, phone, watch, thing
-	Scheme    string // "unionpay", or "" for what is no payment card
+	Form      string // card, phone, watch, band, thing
+	Scheme    string // "unionpay", "visa", …, or "" for what is no payment card
 	Place     string // OnDesk or OnReader
 	MaskedPAN string
 	ID        int    // of the presentation, 0 on the desk
 	Fault     string // sticker of the presentation, "" on the desk
+
+	aside bool // not shown until it lies on the reader: Put knows it by name
 }
 
 // Errors of Put.
@@ -67,7 +69,7 @@ type Desk struct {
 	cards map[string]nfc.Card // made when first used
 }
 
-// New lays all profiles on the desk.
+// New lays all profiles of the desk on it; the others are at hand by name.
 func New(env rt.Env, config Config) (*Desk, error) {
 	if config.Issuer == nil || config.Field == nil || config.State == nil {
 		return nil, errors.New("tray: issuer, field or state is missing")
@@ -77,10 +79,10 @@ func New(env rt.Env, config Config) (*Desk, error) {
 		masked[a.Profile] = a.PAN.Masked()
 	}
 	d := &Desk{env: env, config: config, cards: make(map[string]nfc.Card)}
-	for _, p := range perso.Profiles() {
-		item := Item{Name: p.Name, TitleZH: p.TitleZH, TitleEN: p.TitleEN, Form: string(p.Form), Place: OnDesk}
+	for _, p := range perso.AllProfiles() {
+		item := Item{Name: p.Name, TitleZH: p.TitleZH, TitleEN: p.TitleEN, Form: string(p.Form), Place: OnDesk, aside: !p.OnDesk}
 		if p.Account != "" {
-			item.Scheme, item.MaskedPAN = "unionpay", masked[p.Account]
+			item.Scheme, item.MaskedPAN = p.Scheme, masked[p.Account]
 		}
 		d.items = append(d.items, item)
 	}
@@ -208,4 +210,13 @@ func (d *Desk) card(name string) (nfc.Card, error) {
 	return c, nil
 }
 
-func (d *Desk) copy() []Item { return append([]Item(nil), d.items...) }
+// copy is what a visitor sees.
+func (d *Desk) copy() []Item {
+	items := make([]Item, 0, len(d.items))
+	for _, i := range d.items {
+		if !i.aside || i.Place == OnReader {
+			items = append(items, i)
+		}
+	}
+	return items
+}

@@ -174,12 +174,39 @@ func (c *Card) Tap(t testing.TB, x Terminal) Tap {
 			send([]byte{0x00, 0xB2, n, afl[0]>>3<<3 | 4}, nil)
 		}
 	}
+	if list, ok := got[tag.CDOL1]; ok { // kernel 2: the cryptogram comes from GENERATE AC, here without a signature
+		data, err := dol.Build(nil, list, func(g tlv.Tag) ([]byte, bool) {
+			if g == tag.UN {
+				return got[tag.UN], true
+			}
+			b, err := hex.DecodeString(x.value(g))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(b) > 0 {
+				got[g] = b
+			}
+			return b, len(b) > 0
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		send([]byte{0x80, 0xAE, 0x80, 0x00}, data)
+	}
 	got[tag.CID] = []byte{0x80}
-	switch ctq := got[tag.CTQ]; {
+	ctq, device := got[tag.CTQ], false
+	if got[tag.CDOL1] != nil { // kernel 2 has no CTQ (9F6C is another object there): a device's AIP says that it verifies its holder
+		ctq, device = []byte{0, 0}, got[tag.AIP][0]&0x02 != 0
+	}
+	switch {
 	case x.CVMResults != "":
 		if got[tag.CVMResults], err = hex.DecodeString(x.CVMResults); err != nil {
 			t.Fatal(err)
 		}
+	case device && x.Fen > 100_000:
+		got[tag.CVMResults] = []byte{0x01, 0, 2}
+	case got[tag.CVMList] != nil && x.Fen > 100_000:
+		got[tag.CVMResults] = []byte{0x42, 0x03, 0}
 	case ctq[0]&0x80 != 0:
 		got[tag.CVMResults] = []byte{0x02, 0, 0}
 	case ctq[1]&0x80 != 0:

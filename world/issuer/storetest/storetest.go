@@ -24,7 +24,7 @@ func Record(n int) issuer.Record {
 	return issuer.Record{
 		Kind: issuer.Decision, Transaction: issuer.Transaction(1 + n%9), Original: fmt.Sprintf("1122000000|%06d|12345678|HK000001|898110000000001", n), Available: int64(-n), Key: fmt.Sprintf("1123235959|%06d|12345678|HK000001|898110000000001", n), Account: issuer.AccountRef{1, 2, byte(n)},
 		Amount: int64(n) * 100, Code: "00", Fingerprint: [16]byte{byte(n), 15: 9}, HasATC: true, ATC: uint16(n), PIN: issuer.PINRight,
-		HasARPC: true, ARPC: [8]byte{byte(n), 7: 1}, RRN: fmt.Sprintf("%012d", n), AtMS: 1_795_000_000_000 + int64(n),
+		Auth: string([]byte{byte(n), 9: 1}), Script: "72", RRN: fmt.Sprintf("%012d", n), AtMS: 1_795_000_000_000 + int64(n),
 	}
 }
 

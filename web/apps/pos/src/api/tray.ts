@@ -3,14 +3,14 @@
 export interface Card {
   /** sticker it was put down with */
   fault?: string;
-  form: "card" | "phone" | "watch" | "thing";
+  form: "card" | "phone" | "watch" | "band" | "thing";
   /** presentation on the reader, to take it away */
   id?: number;
   masked_pan?: string;
   /** profile, e.g. unionpay-debit */
   name: string;
   place: "desk" | "reader";
-  /** unionpay, or empty for things that are not payment cards */
+  /** unionpay, visa, mastercard …, or empty for things that are not payment cards */
   scheme: string;
   title_en: string;
   title_zh: string;

@@ -48,6 +48,20 @@ export function useTray(origin: string | null): TrayHandle {
   };
 }
 
+/** What people call a scheme; one that is not here is shown as the terminal names it. */
+const schemes: Record<string, [string, string]> = {
+  unionpay: ["银联", "UnionPay"],
+  visa: ["Visa", "Visa"],
+  mastercard: ["万事达", "Mastercard"],
+  amex: ["运通", "Amex"],
+  jcb: ["JCB", "JCB"],
+  discover: ["Discover", "Discover"],
+  c8: ["C-8", "C-8"],
+  "": ["其他", "Other"],
+};
+
+const schemeName = (language: string, scheme: string) => schemes[scheme]?.[language === "zh" ? 0 : 1] ?? scheme;
+
 const behind: [keyof Faults, Word][] = [["host_down", "hostDown"], ["response_lost", "responseLost"], ["issuer_down", "issuerDown"]];
 
 /** The desk as a picture: cards to drag or press, stickers, faults behind the terminal. */
@@ -55,7 +69,11 @@ export function Tray({ tray, waving }: { tray: TrayHandle; waving: boolean }) {
   const { t, language } = useWords();
   const [open, setOpen] = useState(false);
   const { desk, put, take } = tray;
-  const cards = useMemo(() => desk?.cards ?? [], [desk]);
+  const all = useMemo(() => desk?.cards ?? [], [desk]);
+  const groups = useMemo(() => [...new Set(all.map((c) => c.scheme))], [all]);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const group = chosen !== null && groups.includes(chosen) ? chosen : (groups[0] ?? "");
+  const cards = useMemo(() => all.filter((c) => c.scheme === group), [all, group]);
   const press = useCallback((c: Card) => void (c.place === "reader" ? take(c.id ?? 0) : put(c.name)), [put, take]);
   useKeys(
     useCallback(
@@ -77,15 +95,26 @@ export function Tray({ tray, waving }: { tray: TrayHandle; waving: boolean }) {
         <h2>{t("desk")}</h2>
         <p className="hint">{t("deskHint")}</p>
         {tray.problem && <p className="hint" role="alert" data-look="true">{tray.problem}</p>}
+        {groups.length > 1 && (
+          <fieldset className="stickers groups">
+            <legend>{t("scheme")}</legend>
+            {groups.map((g) => (
+              <label key={g} data-busy={g !== group && all.some((c) => c.scheme === g && c.place === "reader")}>
+                <input type="radio" name="scheme" value={g} checked={g === group} onChange={() => setChosen(g)} />
+                <span>{schemeName(language, g)}</span>
+              </label>
+            ))}
+          </fieldset>
+        )}
         <ul className="cards">
           {cards.map((c, i) => (
             <li key={c.name}>
-              <button type="button" className="card" data-form={c.form} data-name={c.name} data-place={c.place} draggable={c.place === "desk"}
+              <button type="button" className="card" data-form={c.form} data-scheme={c.scheme} data-name={c.name} data-place={c.place} draggable={c.place === "desk"}
                 onDragStart={(e) => e.dataTransfer.setData(CARD, c.name)} onClick={() => press(c)} aria-pressed={c.place === "reader"}>
                 <span className="face">
                   {c.form === "card" && <span className="chipmark" aria-hidden="true" />}
                   <span className="num pan">{c.masked_pan ? `•• ${c.masked_pan.slice(-4)}` : ""}</span>
-                  {c.scheme && <span className="scheme">银联</span>}
+                  {c.scheme && <span className="scheme">{schemeName(language, c.scheme)}</span>}
                 </span>
                 <span className="title">
                   {i < 9 && <kbd>{i + 1}</kbd>} {language === "zh" ? c.title_zh : c.title_en}
@@ -95,7 +124,7 @@ export function Tray({ tray, waving }: { tray: TrayHandle; waving: boolean }) {
             </li>
           ))}
         </ul>
-        {cards.some((c) => c.place === "reader") && (
+        {all.some((c) => c.place === "reader") && (
           <button type="button" className="quiet" onClick={() => void take(0)}>
             <IconCross size={18} /> {t("takeAll")}
           </button>

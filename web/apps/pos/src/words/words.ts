@@ -45,6 +45,7 @@ const all = {
   language: ["English", "中文"],
   theme: ["明暗", "Light or dark"],
   desk: ["卡片托盘（演示）", "Card tray (demo)"],
+  scheme: ["卡组织", "Card scheme"],
   deskHint: ["把卡拖到读卡器，或点一下；再点一下拿走", "Drag a card to the reader or press it; press again to take it away"],
   sticker: ["这张卡怎么挥", "How the card is held"],
   onReader: ["在读卡器上", "on the reader"],
