@@ -35,6 +35,7 @@ type cli struct {
 	Verify   verifyCmd   `cmd:"" help:"Prove that the books are whole. Example: huika verify --data data"`
 	Backup   backupCmd   `cmd:"" help:"Copy an acquirer's books and keys while it runs. Example: huika backup --data data --to backup-1"`
 	Restore  restoreCmd  `cmd:"" help:"Make a data directory of a backup. Example: huika restore --from backup-1 --data data"`
+	Store    storeCmd    `cmd:"" help:"Prepare a PostgreSQL or Citus database for the books."`
 	Sim      simCmd      `cmd:"" help:"Simulate the whole network with faults. Example: huika sim --seeds 1..200 --steps 20"`
 	Bench    benchCmd    `cmd:"" help:"Measure."`
 	Host     hostCmd     `cmd:"" help:"Run the acquirer's host alone."`

@@ -23,7 +23,7 @@ import (
 
 // Bounds of a store's connections and waits.
 const (
-	Writers = 4 // connections that commit; a lane keeps to one of them
+	Writers = 8 // connections that commit; a lane keeps to one of them
 	Readers = 4 // connections that serve queries beside them
 
 	connectLimit = 5 * time.Second  // for one connection to be there
@@ -96,6 +96,7 @@ func (s *Store) start(ctx context.Context, dsn pay.Secret) error {
 		return err
 	}
 	cfg.MaxConns = Readers
+	cfg.ConnConfig.RuntimeParams["application_name"] = "huika reader"
 	cfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
 	if s.read, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return err
@@ -115,16 +116,16 @@ func config(dsn pay.Secret) (*pgxpool.Config, error) {
 	}
 	cfg.ConnConfig.ConnectTimeout = connectLimit
 	p := cfg.ConnConfig.RuntimeParams
-	p["application_name"] = "huika"
+	p["application_name"] = "huika writer"
 	p["timezone"] = "UTC"
 	p["jit"] = "off"
 	return cfg, nil
 }
 
 // writerSettings make the planner take the index of a key, whatever it believes
-// of a table that has grown since it last looked. On Citus they hold at the
-// coordinator only.
-const writerSettings = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan`
+// of a table that has grown since it last looked, and plan each statement once.
+// On Citus they hold at the coordinator only.
+const writerSettings = `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan`
 
 // writerConnected refuses a server that would acknowledge what it may forget.
 // What the role or the database sets counts, so it is looked at here.

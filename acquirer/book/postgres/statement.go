@@ -43,16 +43,13 @@ func newStatements(lane book.Lane) statements {
 
 const byKey = `merchant = $1 AND terminal = $2 AND batch = $3 AND stan = $4 AND kind = $5`
 
-// update writes what can change of payments, each only where the row still is
-// what the decision was made about.
-const update = `UPDATE payments AS p SET state = v.state, updated_ms = v.updated_ms, response = v.response, auth_code = v.auth_code,
- reversal_reason = v.reversal_reason, held = v.held, taken = v.taken, fee = v.fee, fee_back = v.fee_back, hold = v.hold
- FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::smallint[], $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[],
- $10::smallint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])
- AS v(merchant, terminal, batch, stan, kind, was_state, was_held, was_taken, was_ms,
- state, updated_ms, response, auth_code, reversal_reason, held, taken, fee, fee_back, hold)
- WHERE p.lane = %d AND p.merchant = v.merchant AND p.terminal = v.terminal AND p.batch = v.batch AND p.stan = v.stan AND p.kind = v.kind
- AND p.state = v.was_state AND p.held = v.was_held AND p.taken = v.was_taken AND p.updated_ms = v.was_ms`
+// update writes what can change of a payment, where the row still is what the
+// decision was made about. It is sent once a payment, many in one round trip:
+// joined with a list of them, the planner's choice would hang on statistics
+// that a young table has not got.
+const update = `UPDATE payments SET state = $10, updated_ms = $11, response = $12, auth_code = $13, reversal_reason = $14,
+ held = $15, taken = $16, fee = $17, fee_back = $18, hold = $19
+ WHERE lane = %d AND ` + byKey + ` AND state = $6 AND held = $7 AND taken = $8 AND updated_ms = $9`
 
 // insert is a multi-row INSERT … VALUES with the lane as a constant in each row.
 func insert(table string, lane book.Lane, names string, width, rows int, tail string) string {

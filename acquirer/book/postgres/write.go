@@ -117,9 +117,9 @@ func (b *batch) write(ctx context.Context, epoch uint64) error {
 		q.Queue(b.m.sql.payments[n], args...)
 		want = append(want, int64(n))
 	}
-	if len(changed) > 0 {
-		q.Queue(b.m.sql.update, changes(changed)...)
-		want = append(want, int64(len(changed)))
+	for _, e := range changed {
+		q.Queue(b.m.sql.update, change(e)...)
+		want = append(want, 1)
 	}
 	for at, n := 0, 0; at < len(b.transfers); at += n {
 		n = rowsOf(len(b.transfers) - at)
@@ -169,23 +169,12 @@ func rowsOf(n int) int {
 	return size
 }
 
-// changes are the arguments of update: a list for each column.
-func changes(es []*entry) []any {
-	n := len(es)
-	var (
-		merchant, terminal, batch           = make([]string, n), make([]string, n), make([]string, n)
-		stan                                = make([]int32, n)
-		kind, wasState, state               = make([]int16, n), make([]int16, n), make([]int16, n)
-		wasHeld, wasTaken, wasMS, updated   = make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-		response, auth, reason              = make([]string, n), make([]string, n), make([]string, n)
-		held, taken, fee, feeBack, holdings = make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-	)
-	for i, e := range es {
-		k, p := e.now.Key, &e.now
-		merchant[i], terminal[i], batch[i], stan[i], kind[i] = string(k.Merchant), string(k.Terminal), k.Batch, int32(k.STAN), int16(k.Kind)
-		wasState[i], wasHeld[i], wasTaken[i], wasMS[i] = int16(e.was.State), e.was.Held, e.was.Taken, e.was.Updated.UnixMilli()
-		state[i], updated[i], response[i], auth[i], reason[i] = int16(p.State), p.Updated.UnixMilli(), p.Response, p.AuthCode, p.ReversalReason
-		held[i], taken[i], fee[i], feeBack[i], holdings[i] = p.Held, p.Taken, p.Fee, p.FeeBack, p.Hold
+// change are the arguments of update.
+func change(e *entry) []any {
+	k, was, p := &e.now.Key, &e.was, &e.now
+	return []any{
+		string(k.Merchant), string(k.Terminal), k.Batch, int32(k.STAN), int16(k.Kind),
+		int16(was.State), was.Held, was.Taken, was.Updated.UnixMilli(),
+		int16(p.State), p.Updated.UnixMilli(), p.Response, p.AuthCode, p.ReversalReason, p.Held, p.Taken, p.Fee, p.FeeBack, p.Hold,
 	}
-	return []any{merchant, terminal, batch, stan, kind, wasState, wasHeld, wasTaken, wasMS, state, updated, response, auth, reason, held, taken, fee, feeBack, holdings}
 }
