@@ -35,7 +35,7 @@ func again(err error) bool {
 		return !errors.Is(err, errNotDurable) // no answer from a server: it is gone, or can't be reached
 	}
 	switch pg.Code {
-	case codeSerialize, codeDeadlock, codeReadOnly, codeLockTimeout, codeCanceled, codeManyClients, codeUnique:
+	case codeSerialize, codeDeadlock, codeReadOnly, codeLockTimeout, codeCanceled, codeManyClients:
 		return true
 	}
 	return strings.HasPrefix(pg.Code, classIntervened) || strings.HasPrefix(pg.Code, classConnection)

@@ -35,8 +35,8 @@ func newStatements(lane book.Lane) statements {
 		payments: map[int]string{}, transfers: map[int]string{},
 	}
 	for n := 1; n <= MaxRows; n *= 2 {
-		st.payments[n] = insert("payments", lane, "place, "+paymentColumns, columns+1, n, ` ON CONFLICT DO NOTHING`)
-		st.transfers[n] = insert("transfers", lane, transferColumns, transferWidth, n, ` ON CONFLICT DO NOTHING`)
+		st.payments[n] = insert("payments", lane, "place, "+paymentColumns, columns+1, n)
+		st.transfers[n] = insert("transfers", lane, transferColumns, transferWidth, n)
 	}
 	return st
 }
@@ -52,7 +52,7 @@ const update = `UPDATE payments SET state = $10, updated_ms = $11, response = $1
  WHERE lane = %d AND ` + byKey + ` AND state = $6 AND held = $7 AND taken = $8 AND updated_ms = $9`
 
 // insert is a multi-row INSERT … VALUES with the lane as a constant in each row.
-func insert(table string, lane book.Lane, names string, width, rows int, tail string) string {
+func insert(table string, lane book.Lane, names string, width, rows int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "INSERT INTO %s (lane, %s) VALUES ", table, names)
 	for r := range rows {
@@ -66,5 +66,5 @@ func insert(table string, lane book.Lane, names string, width, rows int, tail st
 		}
 		b.WriteByte(')')
 	}
-	return b.String() + tail
+	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
@@ -142,7 +143,7 @@ func (b *batch) write(ctx context.Context, epoch uint64) error {
 		for _, n := range want {
 			tag, err := r.Exec()
 			if err != nil {
-				return err
+				return taken(err)
 			}
 			if tag.RowsAffected() != n {
 				return errStale
@@ -156,6 +157,17 @@ func (b *batch) write(ctx context.Context, epoch uint64) error {
 	tag, err := b.conn.Exec(ctx, b.claim, epoch)
 	if err == nil && tag.RowsAffected() != 1 {
 		err = errStale // another host has just made the row
+	}
+	return err
+}
+
+// taken turns the refusal of a key that has a row into errStale: what was taken
+// for new is not, or a chain goes on elsewhere. A key is hardly ever taken, so
+// an INSERT that fails is cheaper than one that looks first.
+func taken(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == codeUnique {
+		return errStale
 	}
 	return err
 }
