@@ -28,7 +28,7 @@ var citusStandIn = []string{
 }
 
 func TestDistribute(t *testing.T) {
-	c := newCluster(t)
+	c := shared(t)
 	db := c.Database(t, "")
 	dsn := pay.NewSecret([]byte(c.DSN(db)))
 	if _, err := postgres.Distribute(t.Context(), dsn); !errors.Is(err, postgres.ErrNoCitus) || !strings.Contains(err.Error(), "CREATE EXTENSION citus") {
@@ -63,7 +63,7 @@ func TestDistribute(t *testing.T) {
 // Every table is either distributed or a reference table, and on Citus every
 // unique key of a distributed one must hold lane; ours begin with it.
 func TestEveryKeyHoldsItsLane(t *testing.T) {
-	c := newCluster(t)
+	c := shared(t)
 	conn, err := pgx.Connect(t.Context(), c.DSN("books"))
 	if err != nil {
 		t.Fatal(err)

@@ -107,7 +107,7 @@ func (c *cutter) pass(in, out net.Conn) {
 
 // A commit whose answer is lost is unknown, and the same batch again tells what became of it.
 func TestLostCommit(t *testing.T) {
-	c := newCluster(t)
+	c := shared(t)
 	for name, deliver := range map[string]bool{"the server heard of it": true, "it did not": false} {
 		t.Run(name, func(t *testing.T) {
 			db := c.Database(t, "books")
@@ -177,7 +177,7 @@ func TestErrorsHideTheConnectionString(t *testing.T) {
 
 // Text that the database can't hold refuses its operation, not the batch.
 func TestTextThatIsNotUTF8(t *testing.T) {
-	s := newCluster(t).empty(t)
+	s := shared(t).empty(t)
 	bad, nul := booktest.Admit(booktest.Key(merchant, 2), 100), booktest.Admit(booktest.Key(merchant, 3), 100)
 	bad.New.Entry, nul.Key.Batch = "\xff", "00\x00001"
 	res, err := apply(t, s, booktest.Admit(booktest.Key(merchant, 1), 100), bad, nul)
@@ -192,7 +192,7 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 // Another writer under the same epoch breaks what the store remembers; it
 // notices, looks, and decides again.
 func TestMemoryThatDoesNotHold(t *testing.T) {
-	c := newCluster(t)
+	c := shared(t)
 	db := c.Database(t, "books")
 	a, b := c.open(t, c.DSN(db)), c.open(t, c.DSN(db))
 	k, k2 := booktest.Key(merchant, 1), booktest.Key(merchant, 2)

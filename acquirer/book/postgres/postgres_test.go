@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"sync"
 	"testing"
 
@@ -20,14 +22,52 @@ type cluster struct {
 	dsn map[book.Store]string
 }
 
-func newCluster(t *testing.T, settings ...string) *cluster {
+// newCluster is a server of the test's own, to kill or to listen to.
+func newCluster(t testing.TB, settings ...string) *cluster {
 	t.Helper()
 	c := &cluster{Server: pgtest.Start(t, settings...), dsn: map[book.Store]string{}}
-	c.Exec(t, "postgres", "CREATE DATABASE books")
-	if err := postgres.Migrate(t.Context(), pay.NewSecret([]byte(c.DSN("books")))); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Need(t, c.template())
 	return c
+}
+
+func (c *cluster) template() error {
+	if err := c.Try("postgres", "CREATE DATABASE books"); err != nil {
+		return err
+	}
+	return postgres.Migrate(context.Background(), pay.NewSecret([]byte(c.DSN("books"))))
+}
+
+// together is the server that the other tests share.
+var together struct {
+	once sync.Once
+	c    *cluster
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if c := together.c; c != nil {
+		if err := c.End(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// shared is a server that nobody harms.
+func shared(t testing.TB) *cluster {
+	t.Helper()
+	together.once.Do(func() {
+		s, err := pgtest.New()
+		if err == nil {
+			together.c = &cluster{Server: s, dsn: map[book.Store]string{}}
+			err = together.c.template()
+		}
+		together.err = err
+	})
+	pgtest.Need(t, together.err)
+	return together.c
 }
 
 // open opens the books of a connection string.
@@ -51,7 +91,7 @@ func (c *cluster) empty(t *testing.T) *postgres.Store {
 }
 
 func TestContract(t *testing.T) {
-	c := newCluster(t)
+	c := shared(t)
 	booktest.Run(t,
 		func(t *testing.T) book.Store { return c.empty(t) },
 		func(t *testing.T, s book.Store) book.Store {

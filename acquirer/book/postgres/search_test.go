@@ -43,7 +43,7 @@ func filled(t *testing.T, s *postgres.Store, n int) {
 }
 
 func TestSearch(t *testing.T) {
-	s := newCluster(t).empty(t)
+	s := shared(t).empty(t)
 	const n = 60
 	filled(t, s, n)
 	start := time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
@@ -103,7 +103,7 @@ func TestSearch(t *testing.T) {
 }
 
 func TestTally(t *testing.T) {
-	s := newCluster(t).empty(t)
+	s := shared(t).empty(t)
 	filled(t, s, 60)
 	void := booktest.Key("M1", 62)
 	void.Kind = payment.Void
@@ -141,7 +141,7 @@ func TestTally(t *testing.T) {
 }
 
 func TestReference(t *testing.T) {
-	c := newCluster(t)
+	c := shared(t)
 	s := c.empty(t)
 	ctx := t.Context()
 	at := time.Date(2026, 11, 23, 1, 2, 3, 4_000_000, time.UTC)
@@ -190,7 +190,7 @@ func TestReference(t *testing.T) {
 
 // A hand in the tables is found and named, whatever it did.
 func TestTampering(t *testing.T) {
-	c := newCluster(t)
+	c := shared(t)
 	for _, d := range []struct{ name, sql, find string }{
 		{"amount changed", `UPDATE transfers SET amount=amount+1 WHERE seq=2`, "row hash"},
 		{"row removed", `DELETE FROM transfers WHERE seq=2`, "chain"},

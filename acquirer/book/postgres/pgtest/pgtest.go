@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -37,7 +36,6 @@ const owner = "postgres"
 
 // Server is one PostgreSQL cluster.
 type Server struct {
-	tb   testing.TB
 	bin  string
 	dir  string
 	cred *syscall.Credential
@@ -69,32 +67,66 @@ func Binaries() string {
 	return best
 }
 
+// ErrMissing says that PostgreSQL is not installed.
+var ErrMissing = errors.New("PostgreSQL is not installed (scripts/setup installs it)")
+
 // Start makes a cluster and starts it; it ends with the test. settings are
 // lines of postgresql.conf. Without PostgreSQL the test is skipped, and fails
 // where CI is true.
 func Start(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
+	s, err := New(settings...)
+	Need(tb, err)
+	tb.Cleanup(func() {
+		if err := s.End(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// Need ends a test for which New failed: skipped aloud where PostgreSQL is
+// missing, unless CI is true.
+func Need(tb testing.TB, err error) {
+	tb.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrMissing) && os.Getenv("CI") != "true":
+		tb.Skip("SKIPPED, NOT TESTED: " + err.Error())
+	default:
+		tb.Fatal(err)
+	}
+}
+
+// New makes a cluster and starts it, for a package's tests to share; End ends it.
+func New(settings ...string) (*Server, error) {
 	bin := Binaries()
 	if bin == "" {
-		const missing = "PostgreSQL is not installed (scripts/setup installs it)"
-		if os.Getenv("CI") == "true" {
-			tb.Fatal(missing)
-		}
-		tb.Skip("SKIPPED, NOT TESTED: " + missing)
+		return nil, ErrMissing
 	}
-	dir, err := os.MkdirTemp("", "huika-pg-") // short: a socket's path has at most 107 bytes
+	dir, err := os.MkdirTemp(home(), "huika-pg-") // short: a socket's path has at most 107 bytes
 	if err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
-	s := &Server{tb: tb, bin: bin, dir: dir, log: filepath.Join(dir, "log")}
-	tb.Cleanup(s.end)
-	if err := s.init(settings); err != nil {
-		tb.Fatal(err)
+	s := &Server{bin: bin, dir: dir, log: filepath.Join(dir, "log")}
+	if err = s.init(settings); err == nil {
+		err = s.Restart()
 	}
-	if err := s.Restart(); err != nil {
-		tb.Fatal(err)
+	if err != nil {
+		return nil, errors.Join(err, s.End())
 	}
-	return s
+	return s, nil
+}
+
+// home is where clusters live: in memory where there is room. A killed process
+// loses nothing there either, and no power is cut in a test.
+func home() string {
+	const shm, room = "/dev/shm", 4 << 30
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(shm, &fs); err == nil && uint64(fs.Bsize)*fs.Bavail > room {
+		return shm
+	}
+	return ""
 }
 
 func (s *Server) init(settings []string) error {
@@ -222,20 +254,16 @@ func (s *Server) Stop() error {
 	}
 }
 
-func (s *Server) end() {
+// End stops the server and removes the cluster.
+func (s *Server) End() error {
+	var stopped error
 	if s.cmd != nil {
-		if err := s.Stop(); err != nil {
-			s.tb.Error(err)
-		}
+		stopped = s.Stop()
 	}
 	for end := time.Now().Add(stopLimit); ; time.Sleep(pollPause) { // a last child may still write
 		err := os.RemoveAll(s.dir)
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			return
-		}
-		if time.Now().After(end) {
-			s.tb.Error(err)
-			return
+		if err == nil || time.Now().After(end) {
+			return errors.Join(stopped, err)
 		}
 	}
 }
@@ -260,20 +288,25 @@ func (s *Server) Database(tb testing.TB, template string) string {
 // Exec runs statements in a database, as its owner.
 func (s *Server) Exec(tb testing.TB, database string, statements ...string) {
 	tb.Helper()
+	if err := s.Try(database, statements...); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Try is Exec without a test.
+func (s *Server) Try(database string, statements ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	c, err := pgx.Connect(ctx, s.DSN(database))
 	if err != nil {
-		tb.Fatal(err)
+		return err
 	}
 	for _, q := range statements {
 		if _, err := c.Exec(ctx, q); err != nil {
-			tb.Errorf("%s: %v", q, err)
+			return errors.Join(fmt.Errorf("%s: %w", q, err), c.Close(ctx))
 		}
 	}
-	if err := c.Close(ctx); err != nil {
-		tb.Error(err)
-	}
+	return c.Close(ctx)
 }
 
 // Log is what the server has written so far.
