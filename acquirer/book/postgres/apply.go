@@ -14,6 +14,7 @@ import (
 
 	"huika/acquirer/book"
 	"huika/acquirer/payment"
+	"huika/pay"
 )
 
 // writer is one connection that commits, and what is remembered of the lanes
@@ -33,22 +34,33 @@ func (s *Store) writer(lane book.Lane) *writer { return s.writers[int(lane)%Writ
 func (s *Store) Apply(ctx context.Context, batches []book.LaneBatch) ([]book.LaneResult, error) {
 	out := make([]book.LaneResult, len(batches))
 	for i, in := range batches {
-		var err error
-		out[i], err = s.lane(ctx, in)
-		out[i].Lane = in.Lane
-		if err != nil && !errors.Is(err, book.ErrFenced) && len(batches) == 1 {
-			return nil, err
-		}
-		out[i].Err = err
+		out[i] = s.lane(ctx, in.Lane, in.Epoch, func(ctx context.Context, b *batch) (book.LaneResult, error) { return b.apply(ctx, in.Ops) })
+	}
+	return alone(out)
+}
+
+// alone makes the error of a single lane the call's own, unless it is about the lane.
+func alone(out []book.LaneResult) ([]book.LaneResult, error) {
+	if len(out) == 1 && out[0].Err != nil && !errors.Is(out[0].Err, book.ErrFenced) {
+		return nil, out[0].Err
 	}
 	return out, nil
 }
 
-// lane applies one lane's batch, again and again where that may help, but not for ever.
-func (s *Store) lane(ctx context.Context, in book.LaneBatch) (book.LaneResult, error) {
-	w, start := s.writer(in.Lane), s.env.Now()
+// work is what a transaction does before it commits.
+type work func(context.Context, *batch) (book.LaneResult, error)
+
+// lane does one lane's work, again and again where that may help, but not for ever.
+func (s *Store) lane(ctx context.Context, lane book.Lane, epoch uint64, f work) book.LaneResult {
+	out, err := s.tries(ctx, lane, epoch, f)
+	out.Lane, out.Err = lane, err
+	return out
+}
+
+func (s *Store) tries(ctx context.Context, lane book.Lane, epoch uint64, f work) (book.LaneResult, error) {
+	w, start := s.writer(lane), s.env.Now()
 	for pause, cold := firstPause, false; ; pause = min(2*pause, maxPause) {
-		out, err := w.try(ctx, in, cold)
+		out, err := w.try(ctx, lane, epoch, cold, f)
 		switch {
 		case err == nil, errors.Is(err, book.ErrFenced), errors.Is(err, book.ErrUnknown):
 			return out, err
@@ -73,7 +85,7 @@ func (s *Store) lane(ctx context.Context, in book.LaneBatch) (book.LaneResult, e
 var errStale = errors.New("books: a row is not what was remembered of it")
 
 // try is one transaction, or none. A cold one remembers nothing and reads all that it needs.
-func (w *writer) try(ctx context.Context, in book.LaneBatch, cold bool) (out book.LaneResult, err error) {
+func (w *writer) try(ctx context.Context, lane book.Lane, epoch uint64, cold bool, f work) (out book.LaneResult, err error) {
 	wait, cancel := w.s.env.WithTimeout(ctx, connectLimit)
 	conn, err := w.pool.Acquire(wait)
 	cancel()
@@ -86,23 +98,28 @@ func (w *writer) try(ctx context.Context, in book.LaneBatch, cold bool) (out boo
 			m.forget()
 		}
 	}
-	m := w.lanes[in.Lane]
+	m := w.lanes[lane]
 	if m == nil {
-		m = newMemory(in.Lane)
-		w.lanes[in.Lane] = m
+		m = newMemory(lane)
+		w.lanes[lane] = m
 	}
-	if cold || m.epoch != in.Epoch {
+	if cold || m.epoch != epoch {
 		m.forget()
 	}
 	finish, cancel := w.s.env.WithTimeout(context.WithoutCancel(ctx), applyLimit)
 	defer cancel()
-	b := &batch{s: w.s, lane: in.Lane, m: m, conn: conn.Conn(), rows: map[payment.Key]*entry{}, cold: cold}
-	out, err = b.run(finish, in)
+	b := &batch{s: w.s, lane: lane, epoch: epoch, m: m, conn: conn.Conn(), rows: map[payment.Key]*entry{}, heads: map[pay.MerchantID]book.Head{}, cold: cold}
+	if out, err = f(finish, b); err == nil {
+		err = b.commit(finish)
+	}
 	if err != nil {
 		m.forget()
-		return out, errors.Join(err, b.rollback(finish))
+		if rerr := b.rollback(finish); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+		return out, err
 	}
-	m.epoch = in.Epoch
+	m.epoch = epoch
 	m.learn(b)
 	return out, nil
 }

@@ -16,6 +16,7 @@ import (
 type batch struct {
 	s     *Store
 	lane  book.Lane
+	epoch uint64
 	m     *memory
 	conn  *pgx.Conn
 	cold  bool // nothing is taken for new that was not looked for
@@ -35,22 +36,18 @@ type entry struct {
 	written  bool
 }
 
-func (b *batch) run(ctx context.Context, in book.LaneBatch) (book.LaneResult, error) {
-	b.heads = map[pay.MerchantID]book.Head{}
-	var out book.LaneResult
-	keys, chains := b.needs(in.Ops)
+// apply applies operations.
+func (b *batch) apply(ctx context.Context, ops []book.Op) (out book.LaneResult, err error) {
+	keys, chains := b.needs(ops)
 	if len(keys)+len(chains) > 0 {
-		if err := b.look(ctx, in, keys, chains); err != nil {
+		if err := b.look(ctx, keys, chains); err != nil {
 			return out, err
 		}
 	}
-	if err := b.decide(in.Ops, &out); err != nil {
+	if err := b.decide(ops, &out); err != nil {
 		return out, err
 	}
-	if err := b.write(ctx, in.Epoch); err != nil {
-		return out, err
-	}
-	return out, b.commit(ctx)
+	return out, b.write(ctx)
 }
 
 // needs lists the payments and chains that the operations touch and that are
@@ -109,7 +106,7 @@ func (b *batch) begin(q *pgx.Batch) {
 }
 
 // own reads what begin has queued: whether the lane is the batch's.
-func (b *batch) own(r pgx.BatchResults, epoch uint64) error {
+func (b *batch) own(r pgx.BatchResults) error {
 	if _, err := r.Exec(); err != nil {
 		return err
 	}
@@ -120,16 +117,16 @@ func (b *batch) own(r pgx.BatchResults, epoch uint64) error {
 		b.claim = b.m.sql.addLane
 	case err != nil:
 		return err
-	case epoch < have:
+	case b.epoch < have:
 		return book.ErrFenced
-	case epoch > have:
+	case b.epoch > have:
 		b.claim = b.m.sql.setEpoch
 	}
 	return nil
 }
 
 // look begins the transaction and reads payments, those that they follow, and chains' ends.
-func (b *batch) look(ctx context.Context, in book.LaneBatch, keys []payment.Key, chains []pay.MerchantID) error {
+func (b *batch) look(ctx context.Context, keys []payment.Key, chains []pay.MerchantID) error {
 	for len(keys)+len(chains) > 0 {
 		q := &pgx.Batch{}
 		first := !b.begun
@@ -144,7 +141,7 @@ func (b *batch) look(ctx context.Context, in book.LaneBatch, keys []payment.Key,
 		}
 		if err := b.send(ctx, q, func(r pgx.BatchResults) error {
 			if first {
-				if err := b.own(r, in.Epoch); err != nil {
+				if err := b.own(r); err != nil {
 					return err
 				}
 			}

@@ -75,6 +75,34 @@ func values(args []any, p *payment.Payment) []any {
 		string(o.Terminal), o.Batch, int32(o.STAN), int16(o.Kind), p.Held, p.Taken, p.Fee, p.FeeBack, p.FeeRule, p.Hold)
 }
 
+// transferRow holds what a row of transferColumns is read into.
+type transferRow struct {
+	t              book.Transfer
+	seq, at        int64
+	kind, currency int16
+	hash           []byte
+	to             [transferWidth]any
+}
+
+func newTransferRow(lane book.Lane) *transferRow {
+	r := &transferRow{t: book.Transfer{Lane: lane}}
+	t, k := &r.t, &r.t.Payment
+	r.to = [transferWidth]any{
+		(*string)(&t.Merchant), &r.seq, (*string)(&k.Terminal), &k.Batch, (*uint32)(&k.STAN), &r.kind,
+		(*string)(&t.Debit), (*string)(&t.Credit), &t.Amount.Minor, &r.currency, &t.What, &r.at, &r.hash,
+	}
+	return r
+}
+
+// take is the row that was read, without Prev.
+func (r *transferRow) take() book.Transfer {
+	t := r.t
+	t.Seq, t.At = uint64(r.seq), time.UnixMilli(r.at).UTC()
+	t.Payment.Merchant, t.Payment.Kind, t.Amount.Currency = t.Merchant, payment.Kind(r.kind), pay.Currency(r.currency)
+	copy(t.Hash[:], r.hash)
+	return t
+}
+
 // transferValues are the transferColumns of a row, appended to args.
 func transferValues(args []any, t *book.Transfer) []any {
 	k := &t.Payment

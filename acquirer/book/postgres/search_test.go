@@ -233,3 +233,37 @@ func TestTampering(t *testing.T) {
 		})
 	}
 }
+
+// A chain can be looked into by row, by payment and by time.
+func TestChains(t *testing.T) {
+	s := shared(t).empty(t)
+	begun := time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
+	for i := 1; i <= 5; i++ {
+		k := booktest.Key(merchant, i)
+		op := booktest.Admit(k, int64(100*i))
+		op.At, op.New.Fee = begun.Add(time.Duration(i)*24*time.Hour), 1
+		if _, err := apply(t, s, op, book.Op{Event: payment.Approve, Key: k, At: op.At.Add(time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var chain []book.Transfer
+	if err := s.Transfers(t.Context(), lane, merchant, func(tr book.Transfer) error { chain = append(chain, tr); return nil }); err != nil || len(chain) != 10 {
+		t.Fatal(err, len(chain))
+	}
+	after, err := s.TransfersAfter(t.Context(), lane, merchant, 7, 2)
+	if err != nil || len(after) != 2 || after[0].Seq != 8 || after[0].Prev != (book.Hash{}) || after[1] != chain[8] {
+		t.Fatalf("%v %+v", err, after)
+	}
+	of, err := s.TransfersOf(t.Context(), lane, booktest.Key(merchant, 3))
+	if err != nil || len(of) != 2 || of[0].Hash != chain[4].Hash || of[1].Hash != chain[5].Hash {
+		t.Fatalf("%v %+v", err, of)
+	}
+	for _, c := range []struct {
+		at   time.Time
+		want uint64
+	}{{begun, 0}, {chain[0].At, 0}, {chain[0].At.Add(time.Millisecond), 2}, {chain[4].At, 4}, {chain[9].At.Add(time.Hour), 10}} {
+		if got, err := s.SeqAt(t.Context(), lane, merchant, c.at); err != nil || got != c.want {
+			t.Errorf("before %v: row %d %v, want %d", c.at, got, err, c.want)
+		}
+	}
+}

@@ -17,7 +17,7 @@ const MaxRows = 64
 // forms that Citus sends to one shard and commits in one phase.
 type statements struct {
 	lock, setEpoch, addLane string
-	find, head, update      string
+	find, head, row, update string
 	payments, transfers     map[int]string // by their number of rows
 }
 
@@ -31,6 +31,7 @@ func newStatements(lane book.Lane) statements {
 		addLane:  at(`INSERT INTO lanes (lane, epoch, until_ms, owner) VALUES (%d, $1, 0, '') ON CONFLICT DO NOTHING`),
 		find:     at(`SELECT %[2]s FROM payments WHERE lane = %[1]d AND `+byKey, paymentColumns),
 		head:     at(`SELECT seq, hash FROM transfers WHERE lane = %d AND merchant = $1 ORDER BY seq DESC LIMIT 1`),
+		row:      at(`SELECT %[2]s FROM transfers WHERE lane = %[1]d AND merchant = $1 AND seq = $2`, transferColumns),
 		update:   at(update),
 		payments: map[int]string{}, transfers: map[int]string{},
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -118,22 +117,13 @@ func (v view) Transfers(ctx context.Context, lane book.Lane, m pay.MerchantID, f
 }
 
 func (v view) transfers(ctx context.Context, lane book.Lane, m pay.MerchantID, after uint64, f func(book.Transfer) error) error {
-	var t book.Transfer
-	var seq, at int64
-	var kind, currency int16
-	var hash []byte
-	k := &t.Payment
-	to := []any{(*string)(&t.Merchant), &seq, (*string)(&k.Terminal), &k.Batch, (*uint32)(&k.STAN), &kind,
-		(*string)(&t.Debit), (*string)(&t.Credit), &t.Amount.Minor, &currency, &t.What, &at, &hash}
 	var prev book.Hash // of the row before: rows that are read from the middle on do not show theirs
+	r := newTransferRow(lane)
 	rows, err := v.q.Query(ctx, fmt.Sprintf(`SELECT %s FROM transfers WHERE lane = %d AND merchant = $1 AND seq > $2 ORDER BY seq`, transferColumns, lane),
 		string(m), int64(after))
-	return each(ctx, rows, err, to, func() error {
-		t.Lane, t.Seq, t.At, t.Prev = lane, uint64(seq), time.UnixMilli(at).UTC(), prev
-		k.Merchant, k.Kind, t.Amount.Currency = t.Merchant, payment.Kind(kind), pay.Currency(currency)
-		t.Hash = book.Hash{}
-		copy(t.Hash[:], hash)
-		prev = t.Hash
+	return each(ctx, rows, err, r.to[:], func() error {
+		t := r.take()
+		t.Prev, prev = prev, t.Hash
 		return f(t)
 	})
 }

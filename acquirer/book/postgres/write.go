@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,18 +71,26 @@ func (b *batch) decide(ops []book.Op, out *book.LaneResult) error {
 			}
 		}
 		for _, p := range d.Postings {
-			m := op.Key.Merchant
-			t := book.Chain(b.lane, op.Key, p, op.At, b.heads[m])
-			b.heads[m] = book.Head{Seq: t.Seq, Hash: t.Hash}
-			b.transfers = append(b.transfers, t)
-			moved[m] = true
+			b.book(op.Key, p, op.At)
+			moved[op.Key.Merchant] = true
 		}
 		out.Results = append(out.Results, d.Result)
 	}
+	b.ends(moved, out)
+	return nil
+}
+
+// book gives a posting its place in its merchant's chain.
+func (b *batch) book(k payment.Key, p book.Posting, at time.Time) {
+	t := book.Chain(b.lane, k, p, at, b.heads[k.Merchant])
+	b.heads[k.Merchant] = book.Head{Seq: t.Seq, Hash: t.Hash}
+	b.transfers = append(b.transfers, t)
+}
+
+func (b *batch) ends(moved map[pay.MerchantID]bool, out *book.LaneResult) {
 	for m := range moved {
 		out.Heads = append(out.Heads, book.MerchantHead{Merchant: m, Head: b.heads[m]})
 	}
-	return nil
 }
 
 func (b *batch) load(k payment.Key) (payment.Payment, error) {
@@ -94,7 +103,7 @@ func (b *batch) load(k payment.Key) (payment.Payment, error) {
 
 // write sends what was decided, behind the transaction's beginning if that is
 // still to come, and checks that every row found its place.
-func (b *batch) write(ctx context.Context, epoch uint64) error {
+func (b *batch) write(ctx context.Context) error {
 	q := &pgx.Batch{}
 	first := !b.begun
 	if first {
@@ -136,7 +145,7 @@ func (b *batch) write(ctx context.Context, epoch uint64) error {
 	}
 	err := b.send(ctx, q, func(r pgx.BatchResults) error {
 		if first {
-			if err := b.own(r, epoch); err != nil {
+			if err := b.own(r); err != nil {
 				return err
 			}
 		}
@@ -154,7 +163,7 @@ func (b *batch) write(ctx context.Context, epoch uint64) error {
 	if err != nil || b.claim == "" {
 		return err
 	}
-	tag, err := b.conn.Exec(ctx, b.claim, epoch)
+	tag, err := b.conn.Exec(ctx, b.claim, b.epoch)
 	if err == nil && tag.RowsAffected() != 1 {
 		err = errStale // another host has just made the row
 	}
