@@ -24,9 +24,10 @@ import (
 // Bounds of a store's connections and waits.
 const (
 	Writers = 8 // connections that commit; a lane keeps to one of them
-	Readers = 4 // connections that serve queries beside them
+	Readers = 4 // connections that serve the host's own queries, and as many for the console's
 
 	connectLimit = 5 * time.Second  // for one connection to be there
+	searchLimit  = 15 * time.Second // for one search or tally
 	applyLimit   = 30 * time.Second // for one transaction, from its beginning to its end
 	retryFor     = 5 * time.Second  // a batch is tried again for so long, then it is not applied
 	firstPause   = 2 * time.Millisecond
@@ -44,7 +45,8 @@ type Store struct {
 	env     rt.Env
 	lanes   int
 	writers [Writers]*writer
-	read    *pgxpool.Pool
+	read    *pgxpool.Pool // the host's questions
+	console *pgxpool.Pool // people's: searches, statements, verification
 	broken  atomic.Bool
 	place   atomic.Int64 // of the newest payment that this store has written
 }
@@ -91,20 +93,31 @@ func (s *Store) start(ctx context.Context, dsn pay.Secret) error {
 		}
 		s.writers[i] = w
 	}
-	cfg, err := config(dsn)
-	if err != nil {
+	var err error
+	if s.read, err = readers(ctx, dsn, "huika reader"); err != nil {
 		return err
 	}
-	cfg.MaxConns = Readers
-	cfg.ConnConfig.RuntimeParams["application_name"] = "huika reader"
-	cfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
-	if s.read, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+	if s.console, err = readers(ctx, dsn, "huika console"); err != nil {
 		return err
 	}
 	if err := s.startPlace(ctx); err != nil {
 		return err
 	}
 	return s.writers[0].pool.Ping(ctx)
+}
+
+// readers are connections that can write nothing. A question whose asker is gone ends.
+func readers(ctx context.Context, dsn pay.Secret, name string) (*pgxpool.Pool, error) {
+	cfg, err := config(dsn)
+	if err != nil {
+		return nil, err
+	}
+	cfg.MaxConns = Readers
+	p := cfg.ConnConfig.RuntimeParams
+	p["application_name"] = name
+	p["default_transaction_read_only"] = "on"
+	p["client_connection_check_interval"] = "1s"
+	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
 // config is what every connection has in common.
@@ -167,8 +180,10 @@ func (s *Store) Close() error {
 			w.pool.Close()
 		}
 	}
-	if s.read != nil {
-		s.read.Close()
+	for _, p := range []*pgxpool.Pool{s.read, s.console} {
+		if p != nil {
+			p.Close()
+		}
 	}
 	return nil
 }

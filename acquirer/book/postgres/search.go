@@ -143,8 +143,27 @@ func unsearchable(f book.Filter) bool {
 // keyText is a row's key in one text: it only tells rows of one place apart.
 const keyText = `merchant || '/' || terminal || '/' || batch || '/' || stan || '/' || kind`
 
+// within bounds a question's time.
+func (s *Store) within(ctx context.Context, ask func(context.Context) error) error {
+	short, cancel := s.env.WithTimeout(ctx, searchLimit)
+	defer cancel()
+	err := ask(short)
+	if err != nil && short.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: the search took longer than %v: narrow it", book.ErrNotApplied, searchLimit)
+	}
+	return err
+}
+
 // Search implements book.Searcher.
-func (s *Store) Search(ctx context.Context, f book.Filter, after string, limit int) (book.Page, error) {
+func (s *Store) Search(ctx context.Context, f book.Filter, after string, limit int) (page book.Page, err error) {
+	err = s.within(ctx, func(ctx context.Context) error {
+		page, err = s.search(ctx, f, after, limit)
+		return err
+	})
+	return page, err
+}
+
+func (s *Store) search(ctx context.Context, f book.Filter, after string, limit int) (book.Page, error) {
 	if limit <= 0 || limit > book.MaxPage {
 		limit = book.MaxPage
 	}
@@ -177,7 +196,7 @@ func (s *Store) Search(ctx context.Context, f book.Filter, after string, limit i
 	var last cursor
 	more := false
 	r := newPaymentRow()
-	rows, err := s.read.Query(ctx, one("<> 1")+" UNION ALL "+one("= 1")+` ORDER BY 1 DESC, 2 DESC, 3 DESC`+fmt.Sprintf(` LIMIT %d`, limit+1), w.args...)
+	rows, err := s.console.Query(ctx, one("<> 1")+" UNION ALL "+one("= 1")+` ORDER BY 1 DESC, 2 DESC, 3 DESC`+fmt.Sprintf(` LIMIT %d`, limit+1), w.args...)
 	var at cursor
 	err = each(ctx, rows, err, append([]any{&at.Place, &at.Lane, &at.Key}, r.to[:]...), func() error {
 		if more = len(page.Found) == limit; !more {
@@ -203,7 +222,7 @@ const byPlace = ` ORDER BY place DESC, lane DESC, ` + keyText + ` DESC`
 func (s *Store) bound(ctx context.Context, w where) (*cursor, error) {
 	var end *cursor
 	var c cursor
-	rows, err := s.read.Query(ctx, `SELECT place, lane, `+keyText+` FROM payments WHERE state <> 1`+w.text.String()+byPlace+
+	rows, err := s.console.Query(ctx, `SELECT place, lane, `+keyText+` FROM payments WHERE state <> 1`+w.text.String()+byPlace+
 		fmt.Sprintf(` OFFSET %d LIMIT 1`, book.SearchRows-1), w.args...)
 	err = each(ctx, rows, err, []any{&c.Place, &c.Lane, &c.Key}, func() error { end = &c; return nil })
 	return end, err
@@ -227,6 +246,14 @@ func readCursor(text string) (c cursor, err error) {
 
 // Tally implements book.Searcher.
 func (s *Store) Tally(ctx context.Context, m pay.MerchantID, from, to time.Time, step time.Duration) (out []book.Bucket, err error) {
+	err = s.within(ctx, func(ctx context.Context) error {
+		out, err = s.tally(ctx, m, from, to, step)
+		return err
+	})
+	return out, err
+}
+
+func (s *Store) tally(ctx context.Context, m pay.MerchantID, from, to time.Time, step time.Duration) (out []book.Bucket, err error) {
 	ms := step.Milliseconds()
 	if ms < 1 {
 		return nil, fmt.Errorf("%w: a span is at least a millisecond", book.ErrNotApplied)
@@ -243,7 +270,7 @@ func (s *Store) Tally(ctx context.Context, m pay.MerchantID, from, to time.Time,
 	var n int64
 	var currency int16
 	var b book.Bucket
-	rows, err := s.read.Query(ctx, tally(from.UnixMilli(), ms, w.text.String()), w.args...)
+	rows, err := s.console.Query(ctx, tallyText(from.UnixMilli(), ms, w.text.String()), w.args...)
 	err = each(ctx, rows, err, []any{&n, &currency, &b.Approved, &b.Declined, &b.Undone, &b.Minor}, func() error {
 		b.At, b.Currency = from.Add(time.Duration(n)*step), pay.Currency(currency)
 		if b.Approved+b.Declined+b.Undone != 0 || b.Minor != 0 {
@@ -254,10 +281,10 @@ func (s *Store) Tally(ctx context.Context, m pay.MerchantID, from, to time.Time,
 	return out, err
 }
 
-// tally counts what holds as approved, what was refused as declined, and what
+// tallyText counts what holds as approved, what was refused as declined, and what
 // was approved or asked for once and taken back as undone; what sales and
 // completions have left is their amount without what follow-ups took of it.
-func tally(from, step int64, cond string) string {
+func tallyText(from, step int64, cond string) string {
 	var local, sells []payment.Kind
 	for _, r := range payment.Rules {
 		if r.Local {

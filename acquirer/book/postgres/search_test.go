@@ -267,3 +267,27 @@ func TestChains(t *testing.T) {
 		}
 	}
 }
+
+// A search that no index serves looks at so many rows a call and no more; the
+// next one goes on behind them, and the last finds what is there.
+func TestSearchIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills a table with 200,000 rows")
+	}
+	c := shared(t)
+	db := c.Database(t, "books")
+	s := c.open(t, c.DSN(db))
+	filled(t, s, 3)
+	c.Exec(t, db, fmt.Sprintf(`INSERT INTO payments SELECT lane, stan + n, amount, place + n, admitted_ms, updated_ms, held, taken, fee, fee_back, hold, scheme_stan, original_stan,
+ kind, state, currency, original_kind, merchant, terminal, batch, 'other', fingerprint, sealed_pan, masked_pan, rrn, entry, cvm, scheme, scheme_time, response, auth_code,
+ reversal_reason, original_terminal, original_batch, fee_rule FROM payments, generate_series(1, %d) n WHERE stan = 3`, book.SearchRows+10))
+	f := book.Filter{ID: "00000000000000000000000001"}
+	first, err := s.Search(t.Context(), f, "", 10)
+	if err != nil || len(first.Found) != 0 || first.Next == "" {
+		t.Fatalf("%v %+v", err, first)
+	}
+	second, err := s.Search(t.Context(), f, first.Next, 10)
+	if err != nil || len(second.Found) != 1 || second.Next != "" || second.Found[0].Payment.ID != f.ID {
+		t.Fatalf("%v %+v", err, second)
+	}
+}

@@ -25,7 +25,7 @@ var _ book.Reader = view{}
 
 // Snapshot implements book.Snapshotter.
 func (s *Store) Snapshot(ctx context.Context, f func(book.Reader) error) error {
-	tx, err := s.read.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	tx, err := s.console.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return before(ctx, err)
 	}
@@ -38,22 +38,22 @@ func (s *Store) Snapshot(ctx context.Context, f func(book.Reader) error) error {
 
 // Merchants implements book.Reader.
 func (s *Store) Merchants(ctx context.Context, f func(book.Lane, pay.MerchantID) error) error {
-	return view{s.read}.Merchants(ctx, f)
+	return view{s.console}.Merchants(ctx, f)
 }
 
 // Transfers implements book.Reader.
 func (s *Store) Transfers(ctx context.Context, lane book.Lane, m pay.MerchantID, f func(book.Transfer) error) error {
-	return view{s.read}.Transfers(ctx, lane, m, f)
+	return view{s.console}.Transfers(ctx, lane, m, f)
 }
 
 // Payments implements book.Reader.
 func (s *Store) Payments(ctx context.Context, lane book.Lane, m pay.MerchantID, f func(payment.Payment) error) error {
-	return view{s.read}.Payments(ctx, lane, m, f)
+	return view{s.console}.Payments(ctx, lane, m, f)
 }
 
 // Checkpoints implements book.Reader.
 func (s *Store) Checkpoints(ctx context.Context, lane book.Lane, m pay.MerchantID, f func(uint64, book.Balances) error) error {
-	return view{s.read}.Checkpoints(ctx, lane, m, f)
+	return view{s.console}.Checkpoints(ctx, lane, m, f)
 }
 
 // each reads rows into to, and calls f after each. f's error comes back as it is.
