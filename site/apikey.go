@@ -3,11 +3,7 @@ package site
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"huika/acquirer/book"
 	"huika/httpapi/apikey"
@@ -20,13 +16,13 @@ func WithAPIKeys(ctx context.Context, env rt.Env, cfg Config, log *slog.Logger, 
 	if err := cfg.Check(); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(cfg.path("acquirer"), booksFile)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s holds no books: give the right one with --data, or start the host once", ErrData, cfg.Data)
+	if err := cfg.hasBooks(); err != nil {
+		return err
 	}
 	if _, err := OpenKit(env, cfg, log); err != nil { // the directory is of this mode
 		return err
 	}
-	store, err := openSQLite(ctx, cfg)
+	store, err := openStore(ctx, env, cfg)
 	if err != nil {
 		return err
 	}

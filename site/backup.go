@@ -51,11 +51,11 @@ func Backup(ctx context.Context, env rt.Env, cfg Config, to string, log *slog.Lo
 	if err := cfg.Check(); err != nil {
 		return m, err
 	}
-	if cfg.Acquirer.Store != "sqlite" {
-		return m, fmt.Errorf("%w: the books are in PostgreSQL: back them up with its own tools (docs/postgres.md), and this directory's files with them", ErrBackup)
+	if err := cfg.embedded("copy the data directory's files, which hold keys and chain heads, and then, not before, the database with pg_dump or pg_basebackup"); err != nil {
+		return m, err
 	}
-	if _, err := os.Stat(cfg.path("acquirer", booksFile)); err != nil {
-		return m, fmt.Errorf("%w: %s holds no books: give the right one with --data", ErrData, cfg.Data)
+	if err := cfg.hasBooks(); err != nil {
+		return m, err
 	}
 	if err := emptyDir(to); err != nil {
 		return m, err
@@ -100,6 +100,9 @@ func Backup(ctx context.Context, env rt.Env, cfg Config, to string, log *slog.Lo
 // Restore makes a new data directory of a backup, and proves its books. It
 // never writes over anything. Errors: ErrBackup, ErrData.
 func Restore(ctx context.Context, env rt.Env, cfg Config, from string, log *slog.Logger) (*book.Report, error) {
+	if err := cfg.embedded("restore the database with pg_restore, put the saved data directory's files back, and run huika verify"); err != nil {
+		return nil, err
+	}
 	text, err := os.ReadFile(filepath.Join(from, manifestFile))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s is no finished backup: %w", ErrBackup, from, err)
@@ -132,6 +135,14 @@ func Restore(ctx context.Context, env rt.Env, cfg Config, from string, log *slog
 		}
 	}
 	return Verify(ctx, env, cfg, log)
+}
+
+// embedded refuses books that are not in the data directory, and says what to do instead.
+func (c *Config) embedded(do string) error {
+	if c.Acquirer.Store != storePostgres {
+		return nil
+	}
+	return fmt.Errorf("%w: the books are in PostgreSQL, whose operator keeps their backups: %s (docs/recipes/postgresql.md)", ErrBackup, do)
 }
 
 // emptyDir makes a folder that must not hold anything yet.

@@ -10,6 +10,7 @@ package site
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -100,7 +101,9 @@ type AcquirerConfig struct {
 	NoCDCVM       bool           `toml:"no_cdcvm"`     // a device's own verification does not count
 	Blacklist     string         `toml:"blacklist"`    // file of card numbers that no terminal takes, one a line, read again when it changes
 	Store         string         `toml:"store"`        // sqlite or postgres
-	DSN           string         `toml:"dsn"`          // of postgres: a connection string; never logged
+	DSN           DSN            `toml:"dsn"`          // of postgres: a connection string; never logged
+	Owner         string         `toml:"owner"`        // of postgres: this host's name among those that share the books; "": machine and data directory
+	Lease         Duration       `toml:"lease"`        // of postgres: a dead host's lanes are another's after it; 0: 10 s
 }
 
 // ConsoleConfig is the acquirer's console and API.
@@ -110,6 +113,26 @@ type ConsoleConfig struct {
 	Cert   string   `toml:"cert"`   // PEM files, for TLS; live wants them beyond loopback
 	Key    string   `toml:"key"`
 }
+
+// minLease is the shortest lease: hosts' clocks must agree much better than that.
+const minLease = time.Second
+
+// DSN is a connection string. It may hold a password: it prints as "[secret]"
+// in every form; string(dsn) is its text.
+type DSN string
+
+func (d DSN) shown() string {
+	if d == "" {
+		return ""
+	}
+	return "[secret]"
+}
+
+func (d DSN) String() string               { return d.shown() }
+func (d DSN) GoString() string             { return d.shown() }
+func (d DSN) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(d.shown())) } // fmt.State's Write reports to fmt itself
+func (d DSN) MarshalText() ([]byte, error) { return []byte(d.shown()), nil }
+func (d DSN) LogValue() slog.Value         { return slog.StringValue(d.shown()) }
 
 // WorldConfig is where the stand-ins listen.
 type WorldConfig struct {
@@ -300,6 +323,9 @@ func (c *Config) Check() error {
 	}
 	if s := c.Acquirer.Store; s != "sqlite" && s != "postgres" {
 		return bad("acquirer.store", "%q: want sqlite or postgres", s)
+	}
+	if l := time.Duration(c.Acquirer.Lease); l != 0 && l < minLease {
+		return bad("acquirer.lease", "%v: want at least %v, or 0 for the default", l, minLease)
 	}
 	if c.Acquirer.Store == "postgres" && c.Acquirer.DSN == "" {
 		return bad("acquirer.dsn", "postgres needs a connection string, such as postgres://huika@127.0.0.1/huika")

@@ -1,7 +1,12 @@
 package site_test
 
 import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +35,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"lanes":               {"[acquirer]\nlanes = 0", "acquirer.lanes"},
 		"store":               {"[acquirer]\nstore = \"mongo\"", "acquirer.store"},
 		"store without a DSN": {"[acquirer]\nstore = \"postgres\"", "acquirer.dsn"},
+		"lease":               {"[acquirer]\nlease = \"1ms\"", "acquirer.lease"},
 		"level":               {"[log]\nlevel = \"loud\"", "log.level"},
 		"PIN":                 {"[world]\npin = \"12\"", "world.pin"},
 		"timeouts":            {"[timeouts]\nscheme = \"1s\"", "timeouts"},
@@ -94,4 +100,24 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A connection string holds a password; nothing that prints a configuration shows it.
+func TestConfigHidesTheConnectionString(t *testing.T) {
+	const secret = "s3cret"
+	cfg := site.Default()
+	check(t, site.Load(&cfg, "", []string{"HUIKA_ACQUIRER_STORE=postgres", "HUIKA_ACQUIRER_DSN=postgres://huika:" + secret + "@db/huika"}))
+	check(t, cfg.Check())
+	if !strings.Contains(string(cfg.Acquirer.DSN), secret) {
+		t.Fatal("the connection string was not read")
+	}
+	text, err := json.Marshal(cfg)
+	check(t, err)
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("configuration", "acquirer", cfg.Acquirer, "dsn", cfg.Acquirer.DSN)
+	for _, shown := range []string{string(text), log.String(), fmt.Sprintf("%v %+v %#v %s %q %x", cfg, cfg, cfg, cfg.Acquirer.DSN, cfg.Acquirer.DSN, cfg.Acquirer.DSN)} {
+		if strings.Contains(shown, secret) || strings.Contains(shown, hex.EncodeToString([]byte(secret))) {
+			t.Errorf("shown: %s", shown)
+		}
+	}
 }

@@ -113,7 +113,7 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemes Places) (*hos
 		given = d
 	}
 	return host.New(k.Env, host.Config{
-		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes,
+		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes, Owner: k.Config.owner(), LeaseTTL: time.Duration(k.Config.Acquirer.Lease),
 		Terminals: append([]host.Terminal{k.hostTerminal()}, k.Terminals...),
 		Schemes:   ends,
 		Downloads: given, Cards: cards.Lookup, Fee: k.Config.fees(cards.Lookup),

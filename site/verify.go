@@ -3,10 +3,7 @@ package site
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"huika/acquirer/book"
@@ -14,15 +11,15 @@ import (
 	"huika/rt"
 )
 
-// Verify proves an installation's books from its files; see book.Verify. A
-// running host may go on meanwhile.
+// Verify proves an installation's books from its store and the chain heads in
+// its files; see book.Verify. A running host may go on meanwhile.
 func Verify(ctx context.Context, env rt.Env, cfg Config, log *slog.Logger) (*book.Report, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	dir := cfg.path("acquirer")
-	if _, err := os.Stat(filepath.Join(dir, booksFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s holds no books: give the right one with --data", ErrData, cfg.Data)
+	if err := cfg.hasBooks(); err != nil {
+		return nil, err
 	}
 	kit, err := OpenKit(env, cfg, log)
 	if err != nil {
@@ -33,7 +30,7 @@ func Verify(ctx context.Context, env rt.Env, cfg Config, log *slog.Logger) (*boo
 	if err != nil {
 		return nil, err
 	}
-	store, err := openSQLite(ctx, cfg)
+	store, err := openStore(ctx, env, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,9 @@ func (c *committer) write(ctx context.Context, jobs []commitJob) {
 	results, err := c.h.cfg.Store.Apply(ctx, batches)
 	if errors.Is(err, book.ErrUnknown) {
 		// Every operation may be applied twice: the second time tells what became of the first.
-		results, err = c.h.cfg.Store.Apply(ctx, batches)
+		if results, err = c.h.cfg.Store.Apply(ctx, batches); err != nil {
+			err = errors.Join(book.ErrUnknown, err) // nothing tells yet
+		}
 	}
 	c.keepHeads(results)
 	c.h.Stats.Commits.Add(1)

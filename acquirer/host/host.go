@@ -204,9 +204,9 @@ func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 	h.life = ctx
 	h.mu.Unlock()
 	h.commit.start(ctx)
-	leased := rt.NewFuture[struct{}](h.env)
+	asked, leased := rt.NewFuture[struct{}](h.env), rt.NewFuture[struct{}](h.env)
 	h.env.Go("host lanes", func() {
-		h.lanes.keep(ctx)
+		h.lanes.keep(ctx, asked)
 		leased.Set(struct{}{})
 	})
 	links, cut := context.WithCancel(context.WithoutCancel(ctx)) // they outlive ctx by a sign-off
@@ -218,6 +218,9 @@ func (h *Host) Run(ctx context.Context, ln net.Listener) error {
 	}
 	for _, r := range h.resolvers {
 		h.env.Go("host resolver "+r.name(), func() { r.run(ctx) })
+	}
+	if h.cfg.Owner != "" { // a terminal that comes before the lanes would be sent away
+		_, _ = asked.Get(ctx) // where ctx ends, Serve does too
 	}
 	err := link.Serve(ctx, h.env, ln, link.ServerOptions{
 		MaxConns: h.cfg.Limits.Connections, IdleTimeout: h.cfg.Timeouts.Idle, Handle: h.receive,

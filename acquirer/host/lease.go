@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"huika/acquirer/book"
+	"huika/rt"
 )
 
 // Defaults of a lease: how long lanes stay with a host that says nothing more,
@@ -58,13 +59,14 @@ func (l *lanes) lose(lane book.Lane) {
 }
 
 // keep takes every lane that is free, and renews those it has, until ctx ends;
-// then it gives them back.
-func (l *lanes) keep(ctx context.Context) {
+// then it gives them back. first is set when it has asked once.
+func (l *lanes) keep(ctx context.Context, first *rt.Future[struct{}]) {
 	if l.h.cfg.Owner == "" {
 		return
 	}
 	for {
 		l.renew(ctx)
+		first.Set(struct{}{})
 		if l.h.env.Sleep(ctx, l.h.cfg.LeaseTTL/leaseRounds) != nil {
 			break
 		}

@@ -113,9 +113,14 @@ func (h *Host) admit(ctx context.Context, sc *cardScheme, m *iso8583.Message, re
 	res, err := h.commit.apply(ctx, op)
 	switch {
 	case err != nil:
-		// Nothing was written (queue full, or not applied), or the host is ending.
+		// Nothing was written (queue full, or not applied), or the host is ending, or
+		// nobody knows: no scheme has heard of it, so what may stand there is reversed.
 		h.Stats.Full.Add(1)
-		return payment.Payment{}, answer{code: "96", silent: ctx.Err() != nil}, false
+		a := answer{code: "96", silent: ctx.Err() != nil}
+		if errors.Is(err, book.ErrUnknown) {
+			a.open = h.resolvers.of(sc)
+		}
+		return payment.Payment{}, a, false
 	case res.Status == book.Mismatch:
 		return payment.Payment{}, answer{code: "94"}, false
 	case res.Status == book.Refused:

@@ -36,6 +36,7 @@ type cli struct {
 	Backup   backupCmd   `cmd:"" help:"Copy an acquirer's books and keys while it runs. Example: huika backup --data data --to backup-1"`
 	Restore  restoreCmd  `cmd:"" help:"Make a data directory of a backup. Example: huika restore --from backup-1 --data data"`
 	APIKey   apiKeyCmd   `cmd:"" name:"apikey" help:"Keys for programs that use the acquirer's API."`
+	Store    storeCmd    `cmd:"" help:"Prepare a PostgreSQL or Citus database for the books."`
 	Sim      simCmd      `cmd:"" help:"Simulate the whole network with faults. Example: huika sim --seeds 1..200 --steps 20"`
 	Bench    benchCmd    `cmd:"" help:"Measure."`
 	Host     hostCmd     `cmd:"" help:"Run the acquirer's host alone."`

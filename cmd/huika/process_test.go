@@ -244,10 +244,14 @@ func testConfig(data string) site.Config {
 // environ is what the processes get beside their flags. A peer that was killed
 // resets its connections, so hardly anything waits for these time-outs.
 func (tw *town) environ() []string {
-	return []string{
-		"HUIKA_WORLD_PIN=" + tw.cfg.World.PIN, "HUIKA_LOG_LEVEL=" + tw.cfg.Log.Level,
-		"HUIKA_TIMEOUTS_ISSUER=2s", "HUIKA_TIMEOUTS_SCHEME=2500ms", "HUIKA_TIMEOUTS_TERMINAL=3500ms", "HUIKA_TIMEOUTS_PRESENT=20s",
+	var books []string
+	if tw.cfg.Acquirer.Store == "postgres" {
+		books = []string{"HUIKA_ACQUIRER_STORE=postgres", "HUIKA_ACQUIRER_DSN=" + string(tw.cfg.Acquirer.DSN), "HUIKA_ACQUIRER_LEASE=1s"}
 	}
+	return append(books,
+		"HUIKA_WORLD_PIN="+tw.cfg.World.PIN, "HUIKA_LOG_LEVEL="+tw.cfg.Log.Level,
+		"HUIKA_TIMEOUTS_ISSUER=2s", "HUIKA_TIMEOUTS_SCHEME=2500ms", "HUIKA_TIMEOUTS_TERMINAL=3500ms", "HUIKA_TIMEOUTS_PRESENT=20s",
+	)
 }
 
 // freePorts are loopback addresses that nobody uses now. They lie below the

@@ -54,7 +54,7 @@ func RunHost(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for !s.Host.Up() {
+	for !s.Host.Up() || s.Host.Lanes() < cfg.Acquirer.Lanes {
 		if err := kit.Env.Sleep(ctx, 5*time.Millisecond); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (o Options) merchantOf(i int) int { return i % o.Merchants }
 func (o Options) config() site.Config {
 	cfg := site.Default()
 	cfg.Data = o.Data
-	cfg.Acquirer.Store, cfg.Acquirer.DSN = o.Store, o.DSN
+	cfg.Acquirer.Store, cfg.Acquirer.DSN = o.Store, site.DSN(o.DSN)
 	cfg.Log.Level = "error"
 	return cfg
 }
