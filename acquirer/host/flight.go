@@ -49,3 +49,15 @@ func (f *flight) has(k payment.Key) bool {
 	_, ok := f.m[k]
 	return ok
 }
+
+// inBatch reports whether a payment of a terminal's batch is in flight.
+func (f *flight) inBatch(of payment.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for k := range f.m {
+		if k.Kind != payment.Settlement && k.Terminal == of.Terminal && k.Merchant == of.Merchant && k.Batch == of.Batch {
+			return true
+		}
+	}
+	return false
+}
