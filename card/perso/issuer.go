@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"huika/card"
@@ -54,6 +55,9 @@ type Issuer struct {
 	issuer    *oda.PrivateKey
 	icc       map[string]*oda.PrivateKey // by profile; clones have their own wrong ones
 	imk       pay.Secret
+
+	mu   sync.Mutex
+	made map[string]card.Data // by profile: certificates take milliseconds to sign, and cards only read them
 }
 
 // Format keeps keys out of every verb.
@@ -163,9 +167,27 @@ func (i *Issuer) Card(name string, state card.State, rand io.Reader) (Contactles
 	if !ok {
 		return nil, fmt.Errorf("no card is named %q", name)
 	}
-	data, err := i.personalise(p)
+	data, err := i.data(p)
 	if err != nil {
 		return nil, fmt.Errorf("card %s: %w", name, err)
 	}
 	return card.New(data, state, rand)
+}
+
+// data is what the card of a profile holds, made at its first use.
+func (i *Issuer) data(p Profile) (card.Data, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	d, ok := i.made[p.Name]
+	if ok {
+		return d, nil
+	}
+	d, err := i.personalise(p)
+	if err == nil {
+		if i.made == nil {
+			i.made = map[string]card.Data{}
+		}
+		i.made[p.Name] = d
+	}
+	return d, err
 }
