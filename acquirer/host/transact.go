@@ -36,8 +36,10 @@ func (h *Host) transact(ctx context.Context, s *session, w *workingKeys, m *iso8
 	if !again {
 		a = h.work(ctx, s, w, m, is, key, print)
 	}
-	h.flight.land(key, entry, a)
-	if a.open != nil {
+	switch passed := h.flight.land(key, entry, a); {
+	case passed: // a reversal of it was written while it was still in flight
+		h.resolvers.wake()
+	case a.open != nil:
 		a.open.wake.Wake()
 	}
 	return a
