@@ -72,7 +72,7 @@ var arrows = []arrow{
 	{"world/**", "world/* card/** emv/tlv emv/tag emv/dol emv/cryptogram emv/oda pay rt " + messages},
 
 	{"httpapi/**", "httpapi/** terminal terminal/* acquirer/* world/* web pay rt"},
-	{"sim", "site sim/** card card/perso nfc/memory terminal terminal/journal terminal/journal/memory terminal/journal/sqlite acquirer/book acquirer/book/memory acquirer/book/sqlite acquirer/payment world/issuer world/issuer/memlog world/scheme pay rt"},
+	{"sim", "site sim/** card card/perso nfc/memory terminal terminal/journal terminal/journal/memory terminal/journal/sqlite acquirer/book acquirer/book/memory acquirer/book/sqlite acquirer/book/headfile acquirer/payment world/issuer world/issuer/memlog world/issuer/filelog world/scheme pay rt"},
 	{"sim/sched/**", "sim/sched/** rt"},
 	{"sim/*", "site sim/** acquirer/book acquirer/payment terminal/journal world/issuer pay rt"},
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"crypto/hpke"
 	"encoding/base64"
+	"math/rand/v2"
 	"time"
 
 	"huika/nfc/memory"
@@ -18,8 +19,11 @@ import (
 type clerk struct {
 	t     *town
 	kit   site.Kit
+	till  till
 	pos   *terminal.Terminal
 	field *memory.Field
+	dice  *rand.Rand
+	card  string // in the customer's hand; "" none
 }
 
 // habit is how a customer behaves in one sale.
@@ -35,8 +39,11 @@ type habit struct {
 var waved = []string{"unionpay-debit", "unionpay-debit", "unionpay-credit", "unionpay-phone", "unionpay-watch", "unionpay-pin-always", "unionpay-poor", "unionpay-blocked", "unionpay-cloned-online"}
 
 func (c *clerk) habit() habit {
-	d := c.t.dice
-	h := habit{card: waved[d.IntN(len(waved))], pull: -1}
+	d, cards := c.dice, c.t.free()
+	h := habit{pull: -1}
+	if len(cards) > 0 {
+		h.card = cards[d.IntN(len(cards))]
+	}
 	switch d.IntN(10) {
 	case 0, 1:
 		h.pull = d.IntN(7)
@@ -55,15 +62,20 @@ func (c *clerk) habit() habit {
 // patience is how long the clerk looks at one payment before going on.
 const patience = 5 * time.Minute
 
-// work tries the sales that are left, with pauses.
+// work tries the transactions that are left, with pauses, and settles now and
+// then and when the business day is over.
 func (c *clerk) work() {
 	ctx := context.Background()
+	defer func() { delete(c.t.held, c.card) }() // the customer takes it along, whatever becomes of the terminal
+	today := c.day()
 	for c.t.left > 0 {
-		if c.kit.Env.Sleep(ctx, time.Duration(c.t.dice.Int64N(int64(8*time.Second)))) != nil {
+		if c.kit.Env.Sleep(ctx, time.Duration(c.dice.Int64N(int64(8*time.Second)))) != nil {
 			return
 		}
-		if c.t.dice.Float64() < settleChance {
-			_, _ = c.pos.Settle(ctx) // what can't be settled now is settled another time
+		if day := c.day(); day != today || c.dice.Float64() < settleChance {
+			if c.settle(ctx) == nil { // what can't be settled now is settled another time
+				today = day
+			}
 		}
 		req := c.wish()
 		id, err := c.pos.Start(ctx, req)
@@ -74,9 +86,53 @@ func (c *clerk) work() {
 		c.t.rep.Tried++
 		c.serve(ctx, id, c.habit())
 		c.field.TakeAll()
+		delete(c.t.held, c.card)
+		c.card = ""
 		c.keep(ctx, id)
 	}
-	c.t.stopped = true
+	c.t.home[c.till.node] = true
+}
+
+// day is the business day on the clerk's wall.
+func (c *clerk) day() int { return c.kit.Env.Now().In(c.kit.Config.Location()).Day() }
+
+// settle closes the batch and notes what the terminal says of it.
+func (c *clerk) settle(ctx context.Context) error {
+	s, err := c.pos.Settle(ctx)
+	if err != nil {
+		return err
+	}
+	c.t.met("settled")
+	if !s.Balanced {
+		c.t.problem("%s: the totals of batch %s differ from the acquirer's", c.till.node, s.Batch)
+	}
+	c.t.settled[batchKey{c.till.id, s.Batch}] = s
+	return nil
+}
+
+// Of the closing of a day.
+const (
+	closeTries = 30
+	closePause = 10 * time.Second
+)
+
+// closeDay settles a till when everything has come to rest. It must work.
+func (t *town) closeDay(x till) {
+	c := &clerk{t: t, till: x}
+	ctx := context.Background()
+	var err error
+	for range closeTries {
+		c.pos = t.pos[x.node] // of its newest life
+		if err = c.settle(ctx); err == nil {
+			t.counts++
+			return
+		}
+		if t.w.Node("world").Sleep(ctx, closePause) != nil {
+			return
+		}
+	}
+	t.problem("%s can't close its day: %v", x.node, err)
+	t.counts++
 }
 
 // Chances of what the clerk does next.
@@ -99,9 +155,9 @@ const maxSlips = 16
 
 // wish is the next transaction: a sale, something new, or what follows a slip.
 func (c *clerk) wish() terminal.Request {
-	d := c.t.dice
-	if n := len(c.t.slips); n > 0 && d.Float64() < followChance {
-		s := c.t.slips[d.IntN(n)]
+	d, drawer := c.dice, c.t.slips[c.till.merchant]
+	if n := len(drawer); n > 0 && d.Float64() < followChance {
+		s := drawer[d.IntN(n)]
 		req := terminal.Request{Original: s.of, Amount: pay.Fen(s.fen)}
 		switch s.kind {
 		case terminal.Sale:
@@ -121,19 +177,29 @@ func (c *clerk) wish() terminal.Request {
 	}
 	switch r := d.Float64(); {
 	case r < holdChance:
-		return terminal.Request{Kind: terminal.PreAuth, Amount: c.t.fen()}
+		return terminal.Request{Kind: terminal.PreAuth, Amount: c.fen()}
 	case r < holdChance+askChance:
 		return terminal.Request{Kind: terminal.Balance, Amount: pay.Fen(0)}
 	}
-	return terminal.Request{Kind: terminal.Sale, Amount: c.t.fen()}
+	return terminal.Request{Kind: terminal.Sale, Amount: c.fen()}
 }
 
-// keep puts an approved payment's slip into the drawer, where there is something to follow it.
+// keep notes an approval that the terminal shows, and puts its slip into the
+// drawer where there is something to follow it.
 func (c *clerk) keep(ctx context.Context, id pay.PaymentID) {
 	r, err := c.pos.Wait(ctx, id)
-	if err != nil || r.Outcome != terminal.Approved {
+	if err != nil {
 		return
 	}
+	c.t.met(string(r.Outcome))
+	if r.Outcome != terminal.Approved {
+		return
+	}
+	c.t.met("approved " + string(r.Kind))
+	if c.t.seen[c.till.node] == nil {
+		c.t.seen[c.till.node] = map[pay.PaymentID]bool{}
+	}
+	c.t.seen[c.till.node][id] = true
 	switch r.Kind {
 	case terminal.Sale, terminal.PreAuth, terminal.Completion:
 	default:
@@ -144,10 +210,11 @@ func (c *clerk) keep(ctx context.Context, id pay.PaymentID) {
 		c.t.problem("the result's amount %q: %v", r.Amount, err)
 		return
 	}
-	if len(c.t.slips) >= maxSlips {
-		c.t.slips = c.t.slips[1:]
+	drawer := c.t.slips[c.till.merchant]
+	if len(drawer) >= maxSlips {
+		drawer = drawer[1:]
 	}
-	c.t.slips = append(c.t.slips, slip{r.Kind, m.Minor, terminal.Original{RRN: pay.RRN(r.RRN), AuthCode: r.AuthCode}})
+	c.t.slips[c.till.merchant] = append(drawer, slip{r.Kind, m.Minor, terminal.Original{RRN: pay.RRN(r.RRN), AuthCode: r.AuthCode}})
 }
 
 func (c *clerk) serve(ctx context.Context, id pay.PaymentID, h habit) {
@@ -191,6 +258,10 @@ func (c *clerk) serve(ctx context.Context, id pay.PaymentID, h habit) {
 }
 
 func (c *clerk) hold(h habit, pull int) {
+	if h.card == "" {
+		return // all of them are in other hands
+	}
+	c.card, c.t.held[h.card] = h.card, true
 	thing, err := c.t.cards.Card(h.card, c.t.chip(h.card), c.kit.Env.Rand())
 	if err != nil {
 		c.t.problem("card %s: %v", h.card, err)
@@ -238,4 +309,17 @@ func seal(digits string, p *terminal.PINView) ([]byte, error) {
 		return nil, err
 	}
 	return hpke.Seal(to, hpke.HKDFSHA256(), hpke.AES128GCM(), []byte(p.Info), []byte(digits))
+}
+
+// fen is an amount below, at or above the CVM limit.
+func (c *clerk) fen() pay.Money {
+	switch c.dice.IntN(6) {
+	case 0:
+		return pay.Fen(100_000)
+	case 1:
+		return pay.Fen(100_001)
+	case 2:
+		return pay.Fen(100_001 + c.dice.Int64N(50_000))
+	}
+	return pay.Fen(1 + c.dice.Int64N(30_000))
 }

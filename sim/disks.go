@@ -1,136 +1,136 @@
 package sim
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
+	"slices"
+	"strings"
 
 	"huika/acquirer/book"
 	bmemory "huika/acquirer/book/memory"
-	bsqlite "huika/acquirer/book/sqlite"
+	"huika/pay"
 	"huika/terminal/journal"
 	jmemory "huika/terminal/journal/memory"
-	jsqlite "huika/terminal/journal/sqlite"
+	"huika/world/issuer"
+	"huika/world/issuer/memlog"
+	"huika/world/scheme"
 )
 
-// Stores says what the books and the journal of a run are kept in.
+// Stores says what the durable things of a run are kept in.
 type Stores byte
 
 // Kinds of stores.
 const (
-	BySeed Stores = iota // SQLite for each tenth seed (those that end in 3), memory for the others
+	BySeed Stores = iota // files for each tenth seed (those that end in 3), memory for the others
 	InMemory
-	OnSQLite
+	OnSQLite // books and journals on SQLite, the stand-ins' logs and the chain heads in files
 )
+
+var storeNames = [...]string{"seed", "memory", "sqlite"}
+
+func (s Stores) String() string { return storeNames[s] }
+
+// ErrStores says that there is no such kind of stores.
+var ErrStores = errors.New("not a kind of stores")
+
+// ParseStores reads what String writes.
+func ParseStores(s string) (Stores, error) {
+	if i := slices.Index(storeNames[:], s); i >= 0 {
+		return Stores(i), nil
+	}
+	return 0, fmt.Errorf("%w: %q; there are %s", ErrStores, s, strings.Join(storeNames[:], ", "))
+}
 
 func (s Stores) sqlite(seed uint64) bool { return s == OnSQLite || s == BySeed && seed%10 == 3 }
 
-// disks is what outlives the crashes of a host and a terminal.
+// disks is what outlives the crashes of every machine. The first methods open a
+// store for a new life of a node, from what the last one has written; the
+// others show what is durable now, to the oracles.
 type disks interface {
-	// books and journal open the store for a new life of its owner, from what
-	// the last one has written.
 	books() (book.Store, error)
-	journal() (journal.Store, error)
-	// seeBooks and seeJournal show what is durable now, to the oracles.
-	seeBooks() book.Reader
-	seeJournal() (journal.Store, error)
+	heads() (book.HeadKeeper, error)
+	journal(node string) (journal.Store, error)
+	ledger(node string) (issuer.Store, error)
+	owed() (scheme.Store, error)
+
+	seeBooks() book.Store
+	seeHeads() (map[pay.MerchantID]book.Head, error)
+	seeJournal(node string) journal.Store // nil: that node never lived
+	seeLedger(node string) issuer.Store
+	seeOwed() scheme.Store
 	close() error
 }
 
+type (
+	ledgerLog = memlog.Log[issuer.Record, *issuer.Record]
+	owedLog   = memlog.Log[scheme.Record, *scheme.Record]
+)
+
 // memoryDisks keep what is durable apart from what is volatile.
 type memoryDisks struct {
-	b *bmemory.Store
-	j jmemory.Disk
+	b        *bmemory.Store
+	h        memoryHeads
+	journals map[string]*jmemory.Disk
+	lives    map[string]*jmemory.Store
+	ledgers  map[string]*ledgerLog
+	debts    *owedLog
 }
 
-func (d *memoryDisks) books() (book.Store, error)         { return d.b, nil }
-func (d *memoryDisks) seeBooks() book.Reader              { return d.b }
-func (d *memoryDisks) journal() (journal.Store, error)    { return jmemory.Open(&d.j) }
-func (d *memoryDisks) seeJournal() (journal.Store, error) { return jmemory.Open(&d.j) }
-func (*memoryDisks) close() error                         { return nil }
-
-// files are SQLite databases. Each life opens a copy of what the files of the
-// last one hold at that moment, database and log, as it would find them after
-// kill -9: the old life's connections are still open and have tidied nothing.
-type files struct {
-	dir   string
-	lives int
-	b     *bsqlite.Store
-	j     *jsqlite.Store
-	past  []interface{ Close() error }
+func newMemory() *memoryDisks {
+	return &memoryDisks{
+		b: bmemory.New(), h: memoryHeads{}, journals: map[string]*jmemory.Disk{}, lives: map[string]*jmemory.Store{},
+		ledgers: map[string]*ledgerLog{}, debts: memlog.New[scheme.Record](),
+	}
 }
 
-func newFiles() (*files, error) {
-	dir, err := os.MkdirTemp("", "huika-sim-")
-	return &files{dir: dir}, err
+func (d *memoryDisks) books() (book.Store, error)      { return d.b, nil }
+func (d *memoryDisks) heads() (book.HeadKeeper, error) { return d.h, nil }
+
+func (d *memoryDisks) journal(node string) (journal.Store, error) {
+	if d.journals[node] == nil {
+		d.journals[node] = &jmemory.Disk{}
+	}
+	j, err := jmemory.Open(d.journals[node])
+	d.lives[node] = j
+	return j, err
 }
 
-func (d *files) books() (book.Store, error) {
-	to, err := d.next("books.db")
-	if err != nil {
-		return nil, err
+func (d *memoryDisks) ledger(node string) (issuer.Store, error) {
+	if d.ledgers[node] == nil {
+		d.ledgers[node] = memlog.New[issuer.Record]()
 	}
-	if d.b != nil {
-		d.past = append(d.past, d.b)
-	}
-	d.b, err = bsqlite.Open(context.Background(), to)
-	return d.b, err
+	d.ledgers[node] = d.ledgers[node].Crash()
+	return d.ledgers[node], nil
 }
 
-func (d *files) journal() (journal.Store, error) {
-	to, err := d.next("journal.db")
-	if err != nil {
-		return nil, err
-	}
-	if d.j != nil {
-		d.past = append(d.past, d.j)
-	}
-	d.j, err = jsqlite.Open(context.Background(), to)
-	return d.j, err
+func (d *memoryDisks) owed() (scheme.Store, error) {
+	d.debts = d.debts.Crash()
+	return d.debts, nil
 }
 
-func (d *files) seeBooks() book.Reader              { return d.b }
-func (d *files) seeJournal() (journal.Store, error) { return d.j, nil }
+func (d *memoryDisks) seeBooks() book.Store                            { return d.b }
+func (d *memoryDisks) seeHeads() (map[pay.MerchantID]book.Head, error) { return maps.Clone(d.h), nil }
+func (d *memoryDisks) seeLedger(node string) issuer.Store              { return d.ledgers[node] }
+func (d *memoryDisks) seeOwed() scheme.Store                           { return d.debts }
+func (*memoryDisks) close() error                                      { return nil }
 
-// next copies the newest database of this name, with its log, for the next life.
-func (d *files) next(name string) (string, error) {
-	d.lives++
-	found, err := filepath.Glob(filepath.Join(d.dir, "*-"+name))
-	if err != nil {
-		return "", err
+func (d *memoryDisks) seeJournal(node string) journal.Store {
+	if j := d.lives[node]; j != nil {
+		return j
 	}
-	to := filepath.Join(d.dir, fmt.Sprintf("%06d-%s", d.lives, name))
-	if len(found) == 0 {
-		return to, nil
-	}
-	from := found[len(found)-1] // Glob sorts
-	for _, part := range []string{"", "-wal"} {
-		b, err := os.ReadFile(from + part)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(to+part, b, 0o600); err != nil {
-			return "", err
+	return nil
+}
+
+// memoryHeads keep the newest chain ends.
+type memoryHeads map[pay.MerchantID]book.Head
+
+// Keep implements book.HeadKeeper.
+func (h memoryHeads) Keep(heads []book.MerchantHead) error {
+	for _, x := range slices.Clone(heads) {
+		if x.Seq > h[x.Merchant].Seq {
+			h[x.Merchant] = x.Head
 		}
 	}
-	return to, nil
-}
-
-func (d *files) close() error {
-	var errs []error
-	if d.b != nil {
-		d.past = append(d.past, d.b)
-	}
-	if d.j != nil {
-		d.past = append(d.past, d.j)
-	}
-	for _, s := range d.past {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(append(errs, os.RemoveAll(d.dir))...)
+	return nil
 }

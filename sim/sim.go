@@ -1,145 +1,168 @@
-// Package sim runs the whole system (terminal, acquirer, scheme, issuer, cards,
-// a clerk) in one seeded world: one task at a time, in an order, with faults and
-// crashes that the seed decides. When the trouble is over, oracles look at what
-// is durable: money is conserved, nothing is open, nobody paid without the
-// shop's approval, nobody twice.
+// Package sim runs a whole town (terminals of several merchants, hosts that
+// share their books, a scheme, issuers, cards, clerks) in one seeded world: one
+// task at a time, in an order, with faults and crashes that the seed decides.
+// When the trouble is over, oracles look at what is durable: money is conserved,
+// nothing is open, nobody paid without the shop's approval, nobody twice, every
+// batch comes to the same on both sides.
 //
-// It builds its parts through site, as the program does, but over memory
-// stores that outlive a crash, and without TLS. It proves nothing about disks:
-// crash tests with real processes are for that.
+// It builds its parts through site, as the program does, but over stores that
+// outlive a crash, and without TLS. It finds no data races, and knows of disks
+// only what a test can do to files: tests with real processes are for that.
 package sim
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"huika/acquirer/book"
-	bmemory "huika/acquirer/book/memory"
 	"huika/card"
 	"huika/card/perso"
-	"huika/nfc/memory"
 	"huika/pay"
 	"huika/sim/sched"
 	"huika/site"
-	"huika/terminal/journal"
-	"huika/world/issuer"
-	"huika/world/issuer/memlog"
-	"huika/world/scheme"
+	"huika/terminal"
 )
-
-// Options say what one run is like.
-type Options struct {
-	Seed  uint64
-	Steps int // sales that the clerk tries
-	// Stores says what books and journal are kept in.
-	Stores Stores
-	// Books and Journal let a test plant a bug between a part and its store. nil: none.
-	Books   func(book.Store) book.Store
-	Journal func(journal.Store) journal.Store
-}
-
-// Report is what a run did.
-type Report struct {
-	Seed     uint64
-	Approved int
-	Tried    int
-	Crashes  int
-	Hash     uint64
-	Problems []string
-	History  string // the newest events, where there are problems
-}
-
-// Err is nil for a clean run.
-func (r Report) Err() error {
-	if len(r.Problems) == 0 {
-		return nil
-	}
-	return fmt.Errorf("seed %d: %s", r.Seed, strings.Join(r.Problems, "; "))
-}
 
 // Times of a run.
 const (
-	maxTrouble = 2 * time.Hour    // virtual time that the clerk may take
+	maxTrouble = 2 * time.Hour    // virtual time that the clerks may take
 	calm       = 30 * time.Minute // virtual time after the trouble, in which everything must come to an end
+	lookEvery  = time.Second      // virtual time between two looks whether it has
+	leaseTTL   = 10 * time.Second
 )
 
-// Addresses of the parties.
-const (
-	hostAddr   = "host:1"
-	schemeAddr = "scheme:1"
-	issuerAddr = "issuer:1"
-)
+// Addresses that every town has.
+const schemeAddr = "scheme:1"
 
 // town is one run: the world, and what outlives the crashes in it.
 type town struct {
 	opt     Options
+	shape   shape
 	w       *sched.World
-	dice    *rand.Rand // for what the planner decides, apart from the scheduler's own
 	secrets site.Secrets
+	tmks    map[pay.TerminalID]pay.Secret
 	cards   *perso.Issuer
+	disks   disks
+	chips   map[string]card.State
+	held    map[string]bool // cards in somebody's hand
 
-	disks  disks
-	ledger *memlog.Log[issuer.Record, *issuer.Record]
-	owed   *memlog.Log[scheme.Record, *scheme.Record]
-	chips  map[string]card.State
+	nodes    []string // in the order of their start
+	begin    map[string]func(kit site.Kit) error
+	lives    map[string]int
+	standIns map[string]standIn                // that run now
+	pos      map[string]*terminal.Terminal     // the same
+	owners   map[book.Lane]owner               // who wrote last
+	closed   map[batchKey]closing              // as the acquirer closed them
+	settled  map[batchKey]terminal.Settlement  // as the clerks saw it
+	seen     map[string]map[pay.PaymentID]bool // approvals that a clerk saw, by till
+	slips    map[pay.MerchantID][]slip         // in each shop's drawer
+	ends     []func()                          // of the troubles under way
 
-	rep     Report
-	slips   []slip // in the clerk's drawer
-	left    int    // sales still to try
-	over    bool   // no more crashes
-	stopped bool   // the clerk has gone home
+	crashDice, tornDice, bookDice *rand.Rand
+	torn                          int
+	failing                       int           // writes of the books that still end without a word
+	slowBooks                     time.Duration // the longest that the books take
+	noLease                       string        // the host that can't renew its leases
+
+	rep    Report
+	left   int             // transactions still to try
+	home   map[string]bool // clerks that have gone home
+	counts int             // batches that the clerks have closed at the end
+	over   bool            // no more trouble
+	looked time.Duration   // when the last look was
 }
+
+// demoCards are the cards of every run: their certificates are signed once.
+var demoCards = sync.OnceValue(perso.TestIssuer)
 
 // Run runs one seed.
 func Run(opt Options) (rep Report, err error) {
 	t := &town{
-		opt: opt, w: sched.New(sched.Config{Seed: opt.Seed}), dice: rand.New(rand.NewPCG(opt.Seed, 0x4855494B41)),
-		cards: perso.TestIssuer(), disks: &memoryDisks{b: bmemory.New()}, chips: map[string]card.State{},
-		ledger: memlog.New[issuer.Record](), owed: memlog.New[scheme.Record](), left: opt.Steps, rep: Report{Seed: opt.Seed},
+		opt: opt, shape: draw(opt), cards: demoCards(), left: opt.Steps, rep: Report{Seed: opt.Seed, Met: map[string]int{}},
+		tmks: map[pay.TerminalID]pay.Secret{}, chips: map[string]card.State{}, held: map[string]bool{}, begin: map[string]func(site.Kit) error{},
+		lives: map[string]int{}, standIns: map[string]standIn{}, pos: map[string]*terminal.Terminal{}, owners: map[book.Lane]owner{},
+		closed: map[batchKey]closing{}, settled: map[batchKey]terminal.Settlement{}, seen: map[string]map[pay.PaymentID]bool{},
+		slips: map[pay.MerchantID][]slip{}, home: map[string]bool{},
+		crashDice: dice(opt.Seed, "crashes"), tornDice: dice(opt.Seed, "torn writes"), bookDice: dice(opt.Seed, "books"),
 	}
-	if opt.Stores.sqlite(opt.Seed) {
-		if t.disks, err = newFiles(); err != nil {
-			return t.rep, err
-		}
-	}
-	defer func() { err = errors.Join(err, t.disks.close()) }()
+	t.rep.Town = t.shape.String()
+	t.w = sched.New(sched.Config{Seed: opt.Seed, Start: t.shape.start, Faults: t.shape.network()})
 	defer t.w.Close()
-	if t.secrets, err = site.NewSecrets(t.w.Node("vault").Rand()); err != nil {
+	if err := t.keys(); err != nil {
 		return t.rep, err
 	}
-	for _, addr := range []string{hostAddr, schemeAddr, issuerAddr} {
-		t.w.SetFaults(addr, sched.Rough(0.01))
+	if t.disks = newMemory(); opt.Stores.sqlite(opt.Seed) {
+		f, err := newFiles(dice(opt.Seed, "torn bytes"), t.secrets.Heads)
+		if err != nil {
+			return t.rep, err
+		}
+		f.tears, f.dies = t.tears, t.crash
+		t.disks = f
 	}
-	for _, node := range nodes {
+	defer func() { err = errors.Join(err, t.disks.close()) }()
+	t.build()
+	for _, node := range t.nodes {
 		t.w.Go("start "+node, func() { t.start(node) })
 	}
-	if _, err := t.w.Run(sched.Limit{Time: maxTrouble, Until: func() bool { return t.stopped }}); err != nil {
-		return t.failed(err)
-	}
-	t.over = true
-	t.w.Calm()
-	if _, err := t.w.Run(sched.Limit{Time: calm, Until: t.atRest}); err != nil {
-		return t.failed(err)
+	t.disturb()
+	if err := t.live(); err != nil {
+		t.rep.History = t.history()
+		return t.rep, err
 	}
 	if err := t.judge(); err != nil {
-		return t.failed(err)
+		t.rep.History = t.history()
+		return t.rep, err
 	}
 	t.rep.Hash = t.w.Hash()
 	if len(t.rep.Problems) > 0 {
+		slices.Sort(t.rep.Problems) // some were found in no order
 		t.rep.History = t.history()
 	}
 	return t.rep, nil
 }
 
-func (t *town) failed(err error) (Report, error) {
-	t.rep.History = t.history()
-	return t.rep, err
+// live is the day: trouble, calm, and the closing of each till.
+func (t *town) live() error {
+	if _, err := t.w.Run(sched.Limit{Time: maxTrouble, Until: func() bool { return len(t.home) == len(t.shape.tills) }}); err != nil {
+		return err
+	}
+	t.quiet()
+	if _, err := t.w.Run(sched.Limit{Time: calm, Until: t.atRest}); err != nil {
+		return err
+	}
+	for _, x := range t.shape.tills {
+		t.w.Go("close "+x.node, func() { t.closeDay(x) })
+	}
+	_, err := t.w.Run(sched.Limit{Time: calm, Until: func() bool { return t.counts == len(t.shape.tills) && t.atRest() }})
+	return err
 }
+
+// keys draws the keys of the installation.
+func (t *town) keys() (err error) {
+	vault := t.w.Node("vault").Rand()
+	if t.secrets, err = site.NewSecrets(vault); err != nil {
+		return err
+	}
+	for _, x := range t.shape.tills {
+		s, err := site.NewSecrets(vault)
+		if err != nil {
+			return err
+		}
+		t.tmks[x.id] = s.TMK
+	}
+	return nil
+}
+
+func (t *town) has(kind Faults) bool { return t.shape.faults&kind != 0 && !t.over }
+
+// met counts something that happened.
+func (t *town) met(what string) { t.rep.Met[what]++ }
 
 func (t *town) history() string {
 	var b strings.Builder
@@ -149,142 +172,99 @@ func (t *town) history() string {
 	return b.String()
 }
 
-func (t *town) problem(format string, args ...any) {
-	t.rep.Problems = append(t.rep.Problems, fmt.Sprintf(format, args...))
-}
+// maxProblems bounds a report: a town where everything is wrong need not be listed whole.
+const maxProblems = 20
 
-var nodes = []string{"issuer", "scheme", "host", "terminal"}
+func (t *town) problem(format string, args ...any) {
+	if len(t.rep.Problems) < maxProblems {
+		t.rep.Problems = append(t.rep.Problems, fmt.Sprintf(format, args...))
+	}
+}
 
 // pin is every card's in the simulation.
 const pin = "482913"
 
-// start begins one life of a node, with a crash planned for it or not.
-func (t *town) start(node string) {
+// kit is what the parts of one node are built from.
+func (t *town) kit(node string) site.Kit {
 	env := t.w.Node(node)
 	cfg := site.Default()
 	cfg.World.PIN = pin
+	cfg.Merchant.ID, cfg.Terminal.ID = string(t.shape.tills[0].merchant), string(t.shape.tills[0].id)
 	cfg.Merchant.Tariff = []site.TariffRow{{Name: "debit", Product: "debit", Rate: 5000, Cap: 2000}, {Name: "any", Rate: 6000}}
+	cfg.Acquirer.Lanes = t.shape.lanes
 	cfg.Timeouts.Present = site.Duration(20 * time.Second)
 	cfg.Timeouts.PIN = site.Duration(20 * time.Second)
-	kit := site.Kit{Env: env, Config: cfg, Secrets: t.secrets, Cards: t.cards, Wire: site.Bare{Env: env}, Log: slog.New(slog.DiscardHandler)}
-	kit.Fatal = func(err error) { t.problem("%s ends itself: %v", node, err) }
-	kit.At = t.plan(node)
-	if err := t.begin(node, kit); err != nil {
+	k := site.Kit{Env: env, Config: cfg, Secrets: t.secrets, Cards: t.cards, Wire: site.Bare{Env: env}, Log: t.log(node)}
+	if t.opt.Wire != nil {
+		k.Wire = t.opt.Wire(k.Wire)
+	}
+	for _, b := range t.shape.banks {
+		k.Banks = append(k.Banks, b.Bank)
+	}
+	for i, x := range t.shape.tills {
+		if i == 0 {
+			k.Secrets.TMK = t.tmks[x.id]
+			continue
+		}
+		k.Know(x.id, x.merchant, t.tmks[x.id])
+	}
+	if len(t.shape.hosts) > 1 {
+		k.Owner, k.LeaseTTL = node, leaseTTL
+	}
+	if t.shape.faults&Full != 0 {
+		k.Limits.CommitQueue, k.Limits.BatchOps = t.shape.queue, t.shape.queue
+	}
+	return k
+}
+
+// start begins one life of a node, with a crash planned for it or not.
+func (t *town) start(node string) {
+	k := t.kit(node)
+	k.Fatal = func(err error) { t.problem("%s ends itself: %v", node, err) }
+	k.At = t.plan(node)
+	if err := t.begin[node](k); err != nil && sched.Alive(k.Env) {
 		t.problem("%s does not start: %v", node, err)
 	}
 }
 
-func (t *town) begin(node string, kit site.Kit) error {
-	ctx := context.Background()
-	at := func(addr string) func() string { return func() string { return addr } }
-	serve := func(name string, f func() error) {
-		kit.Env.Go(name, func() {
-			if err := f(); err != nil && sched.Alive(kit.Env) {
-				t.problem("%s ended: %v", name, err)
+// atRest reports whether nothing is open any more, at the terminals, in the
+// books and at the scheme. It looks now and then: Run asks before every turn.
+func (t *town) atRest() bool {
+	if now := t.w.Elapsed(); now < t.looked+lookEvery {
+		return false
+	} else {
+		t.looked = now
+	}
+	for _, x := range t.shape.tills {
+		j := t.disks.seeJournal(x.node)
+		if j == nil {
+			return false
+		}
+		st, err := j.State(context.Background())
+		if err != nil || len(st.Open) > 0 || len(st.Reversals) > 0 {
+			return false
+		}
+	}
+	open, err := t.unresolved()
+	return err == nil && open == 0 && t.schemeOwes() == 0
+}
+
+func (t *town) unresolved() (n int, err error) {
+	for lane := range book.Lane(t.shape.lanes) {
+		list, err := t.disks.seeBooks().Unresolved(context.Background(), lane, book.Cursor{})
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range list {
+			if p.Open() {
+				n++
 			}
-		})
+		}
 	}
-	switch node {
-	case "issuer":
-		t.ledger = t.ledger.Crash()
-		p, err := kit.Issuer(t.ledger)
-		if err != nil {
-			return err
-		}
-		ln, err := kit.Env.Listen(issuerAddr)
-		if err != nil {
-			return err
-		}
-		serve(node, func() error { return p.Serve(ctx, ln) })
-	case "scheme":
-		t.owed = t.owed.Crash()
-		p, err := kit.Scheme(site.SchemeName, t.owed, at(issuerAddr))
-		if err != nil {
-			return err
-		}
-		ln, err := kit.Env.Listen(schemeAddr)
-		if err != nil {
-			return err
-		}
-		serve(node, func() error { return p.Serve(ctx, ln) })
-	case "host":
-		store, err := t.disks.books()
-		if err != nil {
-			return err
-		}
-		if t.opt.Books != nil {
-			store = t.opt.Books(store)
-		}
-		p, err := kit.Host(store, nil, site.OneScheme(at(schemeAddr)))
-		if err != nil {
-			return err
-		}
-		ln, err := kit.Env.Listen(hostAddr)
-		if err != nil {
-			return err
-		}
-		serve(node, func() error { return p.Run(ctx, ln) })
-	case "terminal":
-		j, err := t.disks.journal()
-		if err != nil {
-			return err
-		}
-		if t.opt.Journal != nil {
-			j = t.opt.Journal(j)
-		}
-		field := memory.New(kit.Env)
-		p, err := kit.Terminal(field, j, at(hostAddr))
-		if err != nil {
-			return err
-		}
-		serve(node, func() error { return p.Run(ctx) })
-		c := &clerk{t: t, kit: kit, pos: p, field: field}
-		kit.Env.Go("clerk", c.work)
-	}
-	return nil
+	return n, nil
 }
 
-// Chances of a life to end by a crash, and how.
-const (
-	crashAtBoundary = 0.35
-	crashAnyTime    = 0.15
-	maxBoundary     = 24 // durable writes, counted before and after each
-)
-
-// plan decides whether and where this life of a node crashes.
-func (t *town) plan(node string) site.Boundary {
-	if t.over {
-		return nil
-	}
-	r := t.dice.Float64()
-	if r < crashAnyTime {
-		t.w.At(time.Duration(t.dice.Int64N(int64(5*time.Minute))), func() {
-			if !t.over {
-				t.crash(node)
-			}
-		})
-		return nil
-	}
-	if r >= crashAnyTime+crashAtBoundary {
-		return nil
-	}
-	n := 1 + t.dice.IntN(maxBoundary)
-	return func(string) {
-		if n--; n == 0 && !t.over {
-			t.crash(node)
-		}
-	}
-}
-
-// crash ends a node as kill -9 does, and has it started again a little later.
-func (t *town) crash(node string) {
-	t.rep.Crashes++
-	t.w.At(time.Duration(t.dice.Int64N(int64(20*time.Second))), func() {
-		t.w.Go("restart "+node, func() { t.start(node) })
-	})
-	t.w.Crash(node)
-}
-
+// chip is the memory of a card's chip, which outlives everything.
 func (t *town) chip(name string) card.State {
 	if t.chips[name] == nil {
 		t.chips[name] = card.NewMemoryState()
@@ -292,15 +272,7 @@ func (t *town) chip(name string) card.State {
 	return t.chips[name]
 }
 
-// fen is an amount below, at or above the CVM limit.
-func (t *town) fen() pay.Money {
-	switch t.dice.IntN(6) {
-	case 0:
-		return pay.Fen(100_000)
-	case 1:
-		return pay.Fen(100_001)
-	case 2:
-		return pay.Fen(100_001 + t.dice.Int64N(50_000))
-	}
-	return pay.Fen(1 + t.dice.Int64N(30_000))
+// free are the cards that nobody holds just now.
+func (t *town) free() []string {
+	return slices.DeleteFunc(slices.Clone(waved), func(name string) bool { return t.held[name] })
 }

@@ -6,6 +6,7 @@ import (
 	"huika/acquirer/book"
 	"huika/terminal/journal"
 	"huika/world/issuer"
+	"huika/world/scheme"
 )
 
 // Boundary is told before and after each durable write, in the task that
@@ -21,6 +22,8 @@ const (
 	JournalAfter  = "journal-after"
 	IssuerBefore  = "issuer-before"
 	IssuerAfter   = "issuer-after"
+	SchemeBefore  = "scheme-before"
+	SchemeAfter   = "scheme-after"
 )
 
 type boundBooks struct {
@@ -63,5 +66,17 @@ func (b boundIssuer) Append(records ...issuer.Record) error {
 	b.at(IssuerBefore)
 	err := b.Store.Append(records...)
 	b.at(IssuerAfter)
+	return err
+}
+
+type boundScheme struct {
+	scheme.Store
+	at Boundary
+}
+
+func (b boundScheme) Append(records ...scheme.Record) error {
+	b.at(SchemeBefore)
+	err := b.Store.Append(records...)
+	b.at(SchemeAfter)
 	return err
 }

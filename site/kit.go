@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -41,10 +42,19 @@ type Kit struct {
 	Terminals []host.Terminal
 	// PIN gives a profile's PIN; nil: Config.World.PIN for all.
 	PIN func(profile string) string
+	// Banks share the cards of a scheme; nil: one has all.
+	Banks []Bank
+	// Owner names this host in the leases of lanes; "": as configured. LeaseTTL and Limits: zero is the configuration's, or the host's default.
+	Owner    string
+	LeaseTTL time.Duration
+	Limits   host.Limits
 }
 
-// Issuer builds the card issuer's stand-in.
-func (k Kit) Issuer(store issuer.Store) (*issuer.Issuer, error) {
+// Issuer builds the card issuer's stand-in, with the accounts of every bank.
+func (k Kit) Issuer(store issuer.Store) (*issuer.Issuer, error) { return k.BankIssuer(Bank{}, store) }
+
+// BankIssuer builds the stand-in of one bank.
+func (k Kit) BankIssuer(b Bank, store issuer.Store) (*issuer.Issuer, error) {
 	if k.At != nil {
 		store = boundIssuer{store, k.At}
 	}
@@ -53,13 +63,17 @@ func (k Kit) Issuer(store issuer.Store) (*issuer.Issuer, error) {
 		pin = func(string) string { return k.Config.World.PIN }
 	}
 	return issuer.New(k.Env, issuer.Config{
-		Accounts: k.Cards.Accounts(pin), IMK: k.Cards.IMK(), Keys: k.Cards.AllMasterKeys(), ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC,
+		Name: b.Name, Accounts: b.own(k.Cards.Accounts(pin)), IMK: k.Cards.IMK(), Keys: k.Cards.AllMasterKeys(), ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC,
 		Store: store, Log: k.Log.With("part", "issuer"),
 	})
 }
 
-// Scheme builds the stand-in of the scheme of that name; issuerAddr is where its issuer listens.
+// Scheme builds the stand-in of the scheme of that name; issuerAddr is where
+// its issuer listens, where Banks name no others.
 func (k Kit) Scheme(name string, store scheme.Store, issuerAddr func() string) (*scheme.Scheme, error) {
+	if k.At != nil {
+		store = boundScheme{store, k.At}
+	}
 	for _, c := range k.Config.schemes() {
 		if c.Name != name {
 			continue
@@ -72,12 +86,9 @@ func (k Kit) Scheme(name string, store scheme.Store, issuerAddr func() string) (
 		return scheme.New(k.Env, scheme.Config{
 			Name: "scheme " + name, Dialect: d,
 			Acquirers: []scheme.Acquirer{{ID: k.Config.Acquirer.ID, Zone: scheme.Zone{ZPK: zone.PIN, MACKey: zone.MAC, Master: zone.Master}}},
-			Issuers: []scheme.Issuer{{
-				Name: "demo bank", Prefixes: prefixesOf(name), Zone: scheme.Zone{ZPK: k.Secrets.IssuerZPK, MACKey: k.Secrets.IssuerMAC},
-				Dial: k.Wire.Dialer(SchemeRole(name), roleIssuer, issuerAddr),
-			}},
-			Store:   store,
-			Timeout: time.Duration(k.Config.Timeouts.Issuer), Log: k.Log.With("part", "scheme", "scheme", name),
+			Issuers:   k.issuers(name, issuerAddr),
+			Store:     store,
+			Timeout:   time.Duration(k.Config.Timeouts.Issuer), Log: k.Log.With("part", "scheme", "scheme", name),
 		})
 	}
 	return nil, fmt.Errorf("%w: acquirer.schemes: there is no %s", ErrConfig, name)
@@ -113,7 +124,8 @@ func (k Kit) Host(store book.Store, heads book.HeadKeeper, schemes Places) (*hos
 		given = d
 	}
 	return host.New(k.Env, host.Config{
-		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes, Owner: k.Config.owner(), LeaseTTL: time.Duration(k.Config.Acquirer.Lease),
+		Store: store, Heads: heads, Lanes: k.Config.Acquirer.Lanes, Owner: cmp.Or(k.Owner, k.Config.owner()),
+		LeaseTTL: cmp.Or(k.LeaseTTL, time.Duration(k.Config.Acquirer.Lease)), Limits: k.Limits,
 		Terminals: append([]host.Terminal{k.hostTerminal()}, k.Terminals...),
 		Schemes:   ends,
 		Downloads: given, Cards: cards.Lookup, Fee: k.Config.fees(cards.Lookup),

@@ -54,8 +54,9 @@ type acquirer struct {
 
 	sale     func(*iso8583.Message) reply
 	reversal func(*iso8583.Message) reply
-	ahead    time.Duration // of its clock
-	batch    string        // F60.2 of the sign-in reply, where it is not the request's
+	settling func(*iso8583.Message) reply // nil: balanced
+	ahead    time.Duration                // of its clock
+	batch    string                       // F60.2 of the sign-in reply, where it is not the request's
 
 	sales, reversals []*iso8583.Message
 	count            counts
@@ -80,6 +81,12 @@ func (a *acquirer) onReversal(f func(*iso8583.Message) reply) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.reversal = f
+}
+
+func (a *acquirer) onSettlement(f func(*iso8583.Message) reply) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.settling = f
 }
 
 func (a *acquirer) onSignIn(batch string) {
@@ -160,6 +167,11 @@ func (a *acquirer) answer(c net.Conn, frame []byte) {
 		}
 		out.Set(37, "260302000042")
 		out.Set(38, "A1B2C3")
+	case pos.MTISettlement:
+		if a.settling != nil {
+			r = a.settling(m)
+		}
+		out.Set(48, m.Get(48)[:30]+"1"+m.Get(48)[31:])
 	case pos.MTIReversal:
 		if err := pos.CheckMAC(frame, a.mac); err != nil {
 			a.t.Errorf("reversal: %v", err)

@@ -62,7 +62,7 @@ func (t *Terminal) Settle(ctx context.Context) (Settlement, error) {
 	m.Set(49, t.cfg.Currency.Numeric())
 	m.Set(63, t.cfg.Operator+" ")
 	a, err := t.exchange(ctx, t.client.Call, m, now.mac, t.cfg.Timeouts.Host)
-	if err := usable(a, err); err != nil {
+	if err := t.usable(a, err); err != nil {
 		return out, err
 	}
 	theirs := a.m.Get(48)
@@ -78,13 +78,18 @@ func (t *Terminal) Settle(ctx context.Context) (Settlement, error) {
 	return out, t.startBatch(ctx, out.Next)
 }
 
-// usable is nil for an answer that says 00 under a MAC that fits.
-func usable(a answer, err error) error {
+// usable is nil for an answer that says 00 under a MAC that fits. Where the keys
+// of the two sides differ, or the host says so, the terminal signs in again.
+func (t *Terminal) usable(a answer, err error) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrUnsettled, err)
 	case a.macErr != nil:
+		t.client.Drop()
 		return fmt.Errorf("%w: %w", ErrUnsettled, a.macErr)
+	case a.code() == "A0" || a.code() == "90":
+		t.client.Drop()
+		return fmt.Errorf("%w: answered %s: signing in again", ErrUnsettled, a.code())
 	case a.code() == "09":
 		return fmt.Errorf("%w: the acquirer is still finishing payments of this batch: settle again in a moment", ErrUnsettled)
 	case a.code() != "00":
@@ -124,7 +129,7 @@ func (t *Terminal) upload(ctx context.Context, now *session, batch string) error
 		item.Set(49, e.Amount.Currency.Numeric())
 		item.Set(pos.FieldOriginal, pos.Original{Batch: batch, STAN: e.Key.STAN.String(), Date: e.At.In(t.cfg.Location).Format("0102")}.String())
 		a, err := t.exchange(ctx, t.client.Call, item, now.mac, t.cfg.Timeouts.Manage)
-		if err := usable(a, err); err != nil {
+		if err := t.usable(a, err); err != nil {
 			return err
 		}
 	}
@@ -133,7 +138,7 @@ func (t *Terminal) upload(ctx context.Context, now *session, batch string) error
 		return err
 	}
 	a, err := t.exchange(ctx, t.client.Call, end, now.mac, t.cfg.Timeouts.Host)
-	return usable(a, err)
+	return t.usable(a, err)
 }
 
 // uploadMessage is an 0320 under a number of its own.

@@ -99,9 +99,10 @@ func (c *committer) write(ctx context.Context, jobs []commitJob) {
 	batches, place := c.group(jobs)
 	results, err := c.h.cfg.Store.Apply(ctx, batches)
 	if errors.Is(err, book.ErrUnknown) {
-		// Every operation may be applied twice: the second time tells what became of the first.
-		if results, err = c.h.cfg.Store.Apply(ctx, batches); err != nil {
-			err = errors.Join(book.ErrUnknown, err) // nothing tells yet
+		// Every operation may be applied twice: the second time tells what became of
+		// the first. Where it does not, whatever it says is about itself alone.
+		if results, err = c.h.cfg.Store.Apply(ctx, batches); err != nil && !errors.Is(err, book.ErrBroken) {
+			err = fmt.Errorf("%w: %v", book.ErrUnknown, err)
 		}
 	}
 	c.keepHeads(results)

@@ -17,8 +17,9 @@ type flight struct {
 }
 
 type flown struct {
-	print payment.Fingerprint
-	end   *rt.Future[answer]
+	print  payment.Fingerprint
+	passed bool // the resolver left it alone: it must look again after the landing
+	end    *rt.Future[answer]
 }
 
 // board returns the entry of a payment and whether the caller is its first.
@@ -36,11 +37,25 @@ func (f *flight) board(k payment.Key, print payment.Fingerprint) (*flown, bool) 
 	return e, true
 }
 
-func (f *flight) land(k payment.Key, e *flown, a answer) {
+// land ends an entry and reports whether the resolver passed over it meanwhile.
+func (f *flight) land(k payment.Key, e *flown, a answer) (passed bool) {
 	f.mu.Lock()
 	delete(f.m, k)
+	passed = e.passed
 	f.mu.Unlock()
 	e.end.Set(a)
+	return passed
+}
+
+// passOver is has for the resolver.
+func (f *flight) passOver(k payment.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e, ok := f.m[k]
+	if ok {
+		e.passed = true
+	}
+	return ok
 }
 
 func (f *flight) has(k payment.Key) bool {
@@ -48,4 +63,16 @@ func (f *flight) has(k payment.Key) bool {
 	defer f.mu.Unlock()
 	_, ok := f.m[k]
 	return ok
+}
+
+// inBatch reports whether a payment of a terminal's batch is in flight.
+func (f *flight) inBatch(of payment.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for k := range f.m {
+		if k.Kind != payment.Settlement && k.Terminal == of.Terminal && k.Merchant == of.Merchant && k.Batch == of.Batch {
+			return true
+		}
+	}
+	return false
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"huika/acquirer/book"
 	"huika/iso8583"
 	"huika/iso8583/link"
 	"huika/iso8583/pos"
@@ -21,10 +22,11 @@ import (
 type session struct {
 	terminal Terminal
 
-	mu     sync.Mutex
-	keys   *workingKeys
-	closed map[string]bool // batches of this life: whether they were closed
-	seen   time.Time       // the last message
+	mu       sync.Mutex
+	keys     *workingKeys
+	closed   map[string]bool // batches of this life: whether they were closed
+	refusals []refusal       // the newest, oldest first
+	seen     time.Time       // the last message
 }
 
 type workingKeys struct {
@@ -118,8 +120,17 @@ func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 	}
 	switch mti := m.MTI(); mti {
 	case pos.MTISignIn:
+		if !h.serves(s) {
+			h.refuse(c, "another host has this merchant's lane", nil)
+			h.reply(c, hdr, m, answer{code: codeElsewhere}, nil)
+			return
+		}
 		h.signInOrDownload(ctx, c, hdr, s, m, frame)
 	case pos.MTIManagement:
+		if !h.serves(s) {
+			h.reply(c, hdr, m, answer{code: codeElsewhere}, s.working().code())
+			return
+		}
 		h.manage(c, hdr, s, m, frame)
 	case pos.MTIAuthorisation, pos.MTIFinancial, pos.MTIAdvice, pos.MTIReversal, pos.MTISettlement, pos.MTIUpload:
 		w := s.working()
@@ -135,15 +146,27 @@ func (h *Host) receive(ctx context.Context, c *link.Conn, frame []byte) {
 	}
 }
 
+// codeElsewhere sends a terminal to the host that has its lane: it hangs up,
+// dials and signs in again, and whoever stands between takes it there.
+const codeElsewhere = "A0"
+
+// serves reports whether this host owns the lane of the terminal's merchant.
+func (h *Host) serves(s *session) bool {
+	_, ours := h.lanes.epoch(book.LaneOf(s.terminal.Merchant, h.cfg.Lanes))
+	return ours
+}
+
 // request answers a message whose MAC fits.
 func (h *Host) request(ctx context.Context, c *link.Conn, hdr pos.Header, s *session, w *workingKeys, m *iso8583.Message) {
 	var a answer
-	switch m.MTI() {
-	case pos.MTIReversal:
+	switch mti := m.MTI(); {
+	case (mti == pos.MTIReversal || mti == pos.MTISettlement || mti == pos.MTIUpload) && !h.serves(s):
+		a.code = codeElsewhere
+	case mti == pos.MTIReversal:
 		a = h.reversal(ctx, s, m)
-	case pos.MTISettlement:
+	case mti == pos.MTISettlement:
 		a = h.settle(ctx, s, m)
-	case pos.MTIUpload:
+	case mti == pos.MTIUpload:
 		a = h.upload(ctx, s, m)
 	default:
 		begun := h.env.Now()

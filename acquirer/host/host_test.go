@@ -58,6 +58,8 @@ type stage struct {
 	downloads host.Downloader
 	keysEvery time.Duration // of terminals
 	holding   func()        // called by the store before it writes
+	// silent gives the error with which the store refuses to write, or that it returns after it has written.
+	silent func(b []book.LaneBatch) (before, after error)
 }
 
 func (s *stage) Keep(heads []book.MerchantHead) error {
@@ -76,7 +78,18 @@ func (h heldStore) Apply(ctx context.Context, b []book.LaneBatch) ([]book.LaneRe
 	if h.s.holding != nil {
 		h.s.holding()
 	}
-	return h.Store.Apply(ctx, b)
+	var before, after error
+	if h.s.silent != nil {
+		before, after = h.s.silent(b)
+	}
+	if before != nil {
+		return nil, before
+	}
+	res, err := h.Store.Apply(ctx, b)
+	if after != nil {
+		return nil, after
+	}
+	return res, err
 }
 
 func newStage(t *testing.T) *stage {
@@ -188,12 +201,13 @@ func (s *stage) run(d time.Duration) {
 
 // terminal is the test's own terminal: it signs in and exchanges messages.
 type terminal struct {
-	s    *stage
-	env  rt.Env
-	mux  *link.Mux
-	mac  iso8583.MAC
-	pin  pay.Secret
-	last error
+	signedIn string // F39 of the newest sign-in
+	s        *stage
+	env      rt.Env
+	mux      *link.Mux
+	mac      iso8583.MAC
+	pin      pay.Secret
+	last     error
 }
 
 // script runs f as the terminal's task to its end.
@@ -257,6 +271,9 @@ func (t *terminal) signIn() {
 	m.Set(42, merchant)
 	m.Set(60, pos.F60{Type: "00", Batch: "000001", Network: pos.NetworkSignIn}.String())
 	r := t.call(m, nil)
+	if t.signedIn = r.Get(39); t.signedIn == "A0" {
+		return // another host has the lane
+	}
 	k, err := pos.OpenKeys(secret(1), r.Bytes(62))
 	if err != nil {
 		t.s.t.Errorf("sign-in: %v (%s)", err, r.Get(39))

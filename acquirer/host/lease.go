@@ -98,6 +98,7 @@ func (l *lanes) renew(ctx context.Context) {
 	l.mu.Unlock()
 	if !maps.Equal(before, got) {
 		l.h.cfg.Log.Info("lanes", "owner", l.h.cfg.Owner, "have", len(got), "of", len(want), "new", fresh(before, got))
+		l.h.forgetBatches()  // the last owner may have closed some
 		l.h.resolvers.wake() // what the last owner left open is ours now
 	}
 }

@@ -19,7 +19,9 @@ func TestLanesOfADeadHostMove(t *testing.T) {
 	s.hostAt("b", "host:2", "b")
 	s.run(time.Second)
 	s.scriptAt("host:2", "at the second", func(c *terminal) {
-		code(t, c.call(sale("000002", "000000000100"), c.mac), "96") // the first one has the lane
+		if c.signedIn != "A0" { // the first one has the lane
+			t.Errorf("signed in with %s", c.signedIn)
+		}
 	})
 	s.answer = func(m *iso8583.Message) (string, bool) { return "00", m.MTI() != "0200" }
 	s.script("at the first", func(c *terminal) {
@@ -32,8 +34,11 @@ func TestLanesOfADeadHostMove(t *testing.T) {
 	s.w.Crash("a")
 	s.answer = func(*iso8583.Message) (string, bool) { return "00", true }
 	s.scriptAt("host:2", "at the second again", func(c *terminal) {
-		code(t, c.call(sale("000004", "000000000300"), c.mac), "96") // the dead one's time is not over
+		if c.signedIn != "A0" { // the dead one's time is not over
+			t.Errorf("signed in with %s", c.signedIn)
+		}
 		c.rest(10 * time.Second)
+		c.signIn()
 		code(t, c.call(sale("000005", "000000000400"), c.mac), "00")
 		c.rest(5 * time.Second)
 	})
@@ -80,7 +85,7 @@ func TestStaleOwnerWritesNothing(t *testing.T) {
 		if r := c.call(sale("000002", "000000000100"), c.mac); c.last == nil {
 			t.Errorf("answered %s: the approval was not written", r.Get(39))
 		}
-		code(t, c.call(sale("000003", "000000000100"), c.mac), "96")
+		code(t, c.call(sale("000003", "000000000100"), c.mac), "A0") // to another host
 	})
 	if p := s.state(2); p.State != payment.Admitted {
 		t.Errorf("the payment is %v", p.State)

@@ -84,15 +84,12 @@ func (h *Host) followUp(ctx context.Context, f FollowUp) (payment.Payment, error
 		return payment.Payment{}, err
 	}
 	defer giveMessage(m)
-	print := h.fingerprint(req, m)
+	print := h.fingerprint(m)
 	entry, first := h.flight.board(req.key, print)
 	var a answer
 	if first {
-		a = h.work(ctx, nil, m, req, print)
-		h.flight.land(req.key, entry, a)
-		if a.open != nil {
-			a.open.wake.Wake()
-		}
+		a = h.carry(ctx, nil, nil, m, req, print)
+		h.land(req.key, entry, a)
 	} else {
 		a = h.join(ctx, entry, print)
 	}
@@ -116,7 +113,8 @@ func (h *Host) followUp(ctx context.Context, f FollowUp) (payment.Payment, error
 }
 
 // operatorRequest is the follow-up as a terminal's message would have been
-// read. The message has what towards the scheme comes from one: F22, no card.
+// read. The message has what towards the scheme comes from one (F22, no card),
+// and what its fingerprint is made of.
 func (h *Host) operatorRequest(ctx context.Context, f FollowUp) (request, *iso8583.Message, error) {
 	refuse := func(code, why string) (request, *iso8583.Message, error) {
 		return request{}, nil, RefusedError{payment.Refusal{Code: code, Why: why}}
@@ -173,7 +171,11 @@ func (h *Host) operatorRequest(ctx context.Context, f FollowUp) (request, *iso85
 	}
 	m := takeMessage()
 	m.Set(3, is.shape().Processing)
+	m.Set(4, fmt.Sprintf("%012d", req.amt.Minor))
 	m.Set(22, entryOperator)
+	m.Set(46, string(id))
+	m.Set(49, req.amt.Currency.Numeric())
+	m.Set(61, o.Key.String())
 	return req, m, nil
 }
 

@@ -30,16 +30,8 @@ type request struct {
 }
 
 // parse reads and checks the fields; code is the refusal, or "".
-func (h *Host) parse(ctx context.Context, s *session, m *iso8583.Message) (request, string) {
-	is, ok := transactionOf(m)
-	if !ok {
-		return request{}, "12"
-	}
-	key, code := parseKey(s, m, is.kind)
-	if code != "" {
-		return request{}, code
-	}
-	r := request{key: key, is: is, rule: is.kind.Rule(), id: pay.PaymentID(m.Get(46)), pin: m.Has(52), cvm: claimedCVM(m)}
+func (h *Host) parse(ctx context.Context, is transaction, key payment.Key, m *iso8583.Message) (r request, code string) {
+	r = request{key: key, is: is, rule: is.kind.Rule(), id: pay.PaymentID(m.Get(46)), pin: m.Has(52), cvm: claimedCVM(m)}
 	if r.amt, code = amountOf(m, r.rule); code != "" {
 		return r, code
 	}
@@ -183,12 +175,18 @@ func claimedCVM(m *iso8583.Message) string {
 
 // fingerprint is a keyed digest of everything that makes two requests the same
 // request. The PIN block is left out: a repeated message may be enciphered anew.
-func (h *Host) fingerprint(r request, m *iso8583.Message) payment.Fingerprint {
+func (h *Host) fingerprint(m *iso8583.Message) payment.Fingerprint {
 	b := make([]byte, 0, 512)
-	for _, part := range [...]string{string(r.id), r.pan.Reveal(), r.amt.String(), m.Get(3), m.Get(22), r.original.Key.String(), string(m.Bytes(55))} {
-		b = append(binary.BigEndian.AppendUint32(b, uint32(len(part))), part...)
+	for _, f := range [...]int{2, 3, 4, 22, 35, 37, 38, 46, 49, 61} {
+		b = part(b, m.Get(f))
 	}
+	b = part(b, string(m.Bytes(55)))
 	sum := sha256.Sum256(b)
 	clear(b) // it held the card number
 	return payment.Fingerprint(h.finger.Full(sum[:]))
+}
+
+// part appends a text with its length before it.
+func part(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
 }

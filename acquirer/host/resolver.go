@@ -116,7 +116,7 @@ func (r *resolver) sweep(ctx context.Context) (open int) {
 				break
 			}
 			for _, p := range page {
-				if r.mine(p) && !r.h.flight.has(p.Key) && !r.one(ctx, p) {
+				if r.mine(p) && !r.h.flight.passOver(p.Key) && !r.one(ctx, p) {
 					open++
 				}
 			}

@@ -57,8 +57,11 @@ func (h *Host) reverseOnce(ctx context.Context, key payment.Key, reason string, 
 			return answer{}, true // the sale came in between
 		}
 	}
-	if err != nil {
-		return answer{code: "96", silent: ctx.Err() != nil}, false // the terminal tries again
+	if err != nil { // the terminal tries again
+		return answer{code: "96", silent: ctx.Err() != nil}, false
+	}
+	if res.Payment.State.Unresolved() { // also where an earlier try was written and nobody could say so
+		h.resolvers.of(h.schemeNamed(res.Payment.Scheme)).wake.Wake()
 	}
 	log := h.cfg.Log.With("payment", res.Payment.ID, "rrn", res.Payment.RRN, "stan", key.STAN.String(), "terminal", key.Terminal)
 	switch {
@@ -68,7 +71,6 @@ func (h *Host) reverseOnce(ctx context.Context, key payment.Key, reason string, 
 	case res.Status == book.Applied:
 		h.Stats.Reversals.Add(1)
 		log.Info("terminal reverses", "reason", reason)
-		h.resolvers.of(h.schemeNamed(res.Payment.Scheme)).wake.Wake()
 	}
 	// Declined (Stale) has nothing to give back; a duplicate is answered like the first.
 	return answer{code: "00", rrn: string(res.Payment.RRN)}, false

@@ -38,6 +38,20 @@ func (h *Host) settle(ctx context.Context, s *session, m *iso8583.Message) answe
 	if code != "" {
 		return answer{code: code}
 	}
+	// From here on the batch takes no payment, and none of it is under way.
+	entry, first := h.flight.board(settlementKey(key), payment.Fingerprint{})
+	if !first {
+		return h.join(ctx, entry, payment.Fingerprint{})
+	}
+	a := answer{code: "09"} // its payments are still under way: settle again in a moment
+	if !h.flight.inBatch(key) {
+		a = h.closeBatch(ctx, s, key, m)
+	}
+	h.flight.land(settlementKey(key), entry, a)
+	return a
+}
+
+func (h *Host) closeBatch(ctx context.Context, s *session, key payment.Key, m *iso8583.Message) answer {
 	have, err := h.cfg.Store.Batch(ctx, book.LaneOf(key.Merchant, h.cfg.Lanes), key.Merchant, key.Terminal, key.Batch)
 	if err != nil {
 		h.cfg.Log.Warn("batch not added up", "terminal", key.Terminal, "batch", key.Batch, "err", err)
@@ -61,6 +75,7 @@ func (h *Host) settle(ctx context.Context, s *session, m *iso8583.Message) answe
 		res, err = h.commit.apply(ctx, book.Op{Event: payment.Approve, Key: settlementKey(key), At: h.now(), Response: "00"})
 	}
 	if err != nil {
+		s.forget(key.Batch) // it may be closed
 		return answer{code: "96", silent: ctx.Err() != nil}
 	}
 	s.note(key.Batch, res.Payment.State == payment.Approved)
@@ -91,6 +106,7 @@ func (h *Host) upload(ctx context.Context, s *session, m *iso8583.Message) answe
 	res, err := h.commit.apply(ctx, book.Op{Event: payment.Approve, Key: settlementKey(key), At: h.now(), Response: "95"})
 	switch {
 	case err != nil:
+		s.forget(key.Batch) // it may be closed
 		return answer{code: "96", silent: ctx.Err() != nil}
 	case res.Status == book.Missing:
 		return answer{code: "25"} // no settlement was begun
@@ -126,6 +142,24 @@ func (s *session) note(batch string, closed bool) {
 		s.closed = map[string]bool{}
 	}
 	s.closed[batch] = closed
+}
+
+// forget makes the session look up again whether a batch is closed.
+func (s *session) forget(batch string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.closed, batch)
+}
+
+// forgetBatches makes every session look up again which batches are closed.
+func (h *Host) forgetBatches() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.terminals {
+		s.mu.Lock()
+		s.closed = nil
+		s.mu.Unlock()
+	}
 }
 
 // maxBatches bounds what a session remembers; the books know them all.

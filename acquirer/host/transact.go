@@ -11,29 +11,43 @@ import (
 	"huika/iso8583"
 	"huika/iso8583/scheme"
 	"huika/pay"
+	"huika/rt"
 )
 
-// transact is a payment's whole way: admit, ask, settle, answer.
+// transact is a payment's whole way: admit, ask, settle, answer. Copies of a
+// message that come meanwhile join it, and so get its answer.
 func (h *Host) transact(ctx context.Context, s *session, w *workingKeys, m *iso8583.Message) answer {
-	req, code := h.parse(ctx, s, m)
-	if code == "" {
-		code = h.batchOpen(ctx, s, req.key)
+	is, ok := transactionOf(m)
+	if !ok {
+		h.Stats.Refused.Add(1)
+		return answer{code: "12"}
 	}
+	key, code := parseKey(s, m, is.kind)
 	if code != "" {
 		h.Stats.Refused.Add(1)
 		return answer{code: code}
 	}
-	print := h.fingerprint(req, m)
-	entry, first := h.flight.board(req.key, print)
+	print := h.fingerprint(m)
+	entry, first := h.flight.board(key, print)
 	if !first {
 		return h.join(ctx, entry, print)
 	}
-	a := h.work(ctx, w, m, req, print)
-	h.flight.land(req.key, entry, a)
-	if a.open != nil {
+	a, again := s.refusedBefore(key, print)
+	if !again {
+		a = h.work(ctx, s, w, m, is, key, print)
+	}
+	h.land(key, entry, a)
+	return a
+}
+
+// land ends a request's flight and wakes whoever has something to do after it.
+func (h *Host) land(key payment.Key, entry *flown, a answer) {
+	switch passed := h.flight.land(key, entry, a); {
+	case passed: // a reversal of it was written while it was still in flight
+		h.resolvers.wake()
+	case a.open != nil:
 		a.open.wake.Wake()
 	}
-	return a
 }
 
 // join gives a duplicate in flight the first one's answer.
@@ -49,16 +63,30 @@ func (h *Host) join(ctx context.Context, e *flown, print payment.Fingerprint) an
 	return a
 }
 
-func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req request, print payment.Fingerprint) answer {
+// work reads a terminal's request and carries it out.
+func (h *Host) work(ctx context.Context, s *session, w *workingKeys, m *iso8583.Message, is transaction, key payment.Key, print payment.Fingerprint) answer {
+	req, code := h.parse(ctx, is, key, m)
+	if code == "" {
+		code = h.takes(ctx, s, key)
+	}
+	if code != "" {
+		return h.refused(ctx, s, key, print, payment.Refusal{Code: code})
+	}
+	return h.carry(ctx, s, w, m, req, print)
+}
+
+// carry is the way of every request that was read: admit, ask, settle. An
+// operator's has no session and no working keys.
+func (h *Host) carry(ctx context.Context, s *session, w *workingKeys, m *iso8583.Message, req request, print payment.Fingerprint) answer {
 	sc := h.routeOf(req)
 	if sc == nil {
-		return answer{code: "14"}
+		return h.refused(ctx, s, req.key, print, payment.Refusal{Code: "14"})
 	}
 	card := cardData{expiry: m.Get(14), sequence: m.Get(23), track2: m.Bytes(35), icc: m.Bytes(55)}
 	if req.pin {
 		card.pin = &blindPIN{m.Bytes(52), w.pin} // it goes under the scheme's key when the link is chosen
 	}
-	p, a, ok := h.admit(ctx, sc, m, req, print)
+	p, a, ok := h.admit(ctx, s, sc, m, req, print)
 	if !ok {
 		return a
 	}
@@ -75,7 +103,7 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 	res, cerr := h.commit.must(ctx, op)
 	if cerr != nil {
 		log.say(slog.LevelError, "result not written: no answer", "err", cerr)
-		return answer{silent: true}
+		return answer{silent: true, open: owes}
 	}
 	if res.Status == book.Stale {
 		log.say(slog.LevelWarn, "answer came after the payment was given up", "state", res.Payment.State.String())
@@ -90,12 +118,12 @@ func (h *Host) work(ctx context.Context, w *workingKeys, m *iso8583.Message, req
 
 // admit writes the payment down before any scheme hears of it. ok is false
 // where the answer is known already.
-func (h *Host) admit(ctx context.Context, sc *cardScheme, m *iso8583.Message, req request, print payment.Fingerprint) (payment.Payment, answer, bool) {
+func (h *Host) admit(ctx context.Context, s *session, sc *cardScheme, m *iso8583.Message, req request, print payment.Fingerprint) (payment.Payment, answer, bool) {
 	now := h.now()
 	box, err := h.cfg.Sealer.Seal([]byte(req.pan.Reveal()), payment.PANContext(req.key))
 	if err != nil {
 		h.cfg.Log.Error("card number can't be sealed", "err", err)
-		return payment.Payment{}, answer{code: "96"}, false
+		return payment.Payment{}, h.refused(ctx, s, req.key, print, payment.Refusal{Code: "96"}), false
 	}
 	stan := h.nextSTAN()
 	row := payment.Payment{
@@ -112,26 +140,34 @@ func (h *Host) admit(ctx context.Context, sc *cardScheme, m *iso8583.Message, re
 	}
 	res, err := h.commit.apply(ctx, op)
 	switch {
-	case err != nil:
-		// Nothing was written (queue full, or not applied), or the host is ending, or
-		// nobody knows: no scheme has heard of it, so what may stand there is reversed.
+	case ctx.Err() != nil:
+		return payment.Payment{}, answer{silent: true}, false
+	case errors.Is(err, rt.ErrFull), errors.Is(err, book.ErrNotApplied), errors.Is(err, book.ErrFenced):
 		h.Stats.Full.Add(1)
-		a := answer{code: "96", silent: ctx.Err() != nil}
-		if errors.Is(err, book.ErrUnknown) {
-			a.open = h.resolvers.of(sc)
-		}
-		return payment.Payment{}, a, false
+		return payment.Payment{}, h.refused(ctx, s, req.key, print, payment.Refusal{Code: "96"}), false
+	case err != nil: // it may be written: then it is given up
+		return payment.Payment{}, answer{silent: true, open: h.resolvers.of(sc)}, false
 	case res.Status == book.Mismatch:
 		return payment.Payment{}, answer{code: "94"}, false
 	case res.Status == book.Refused:
-		h.Stats.Refused.Add(1)
 		h.cfg.Log.Info("refused", "kind", req.key.Kind.String(), "original", req.original.ID, "response", res.Refusal.Code, "why", res.Refusal.Why)
-		return payment.Payment{}, answer{code: res.Refusal.Code, why: res.Refusal.Why}, false
-	case res.Status != book.Applied:
-		return payment.Payment{}, stored(res.Payment), false
+		return payment.Payment{}, h.refused(ctx, s, req.key, print, res.Refusal), false
+	case res.Status != book.Applied && !written(res.Payment, row, op.Event):
+		a := stored(res.Payment)
+		if res.Payment.State.Unresolved() {
+			a.open = h.resolvers.of(h.schemeNamed(res.Payment.Scheme))
+		}
+		return payment.Payment{}, a, false
 	}
 	h.Stats.Admitted.Add(1)
 	return res.Payment, answer{}, true
+}
+
+// written reports whether a duplicate is the very row that was to be written
+// now: the store did not know whether it had been, and it had.
+func written(have, row payment.Payment, e payment.Event) bool {
+	t, _ := payment.Next(payment.None, e)
+	return have.State == t.To && have.SchemeSTAN == row.SchemeSTAN && have.SchemeTime == row.SchemeTime
 }
 
 // rrn is Y DDD HH NNNNNN: the last digit of the year, the day, the hour, the scheme STAN.

@@ -19,6 +19,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"huika/emv/oda"
@@ -56,6 +57,9 @@ type Issuer struct {
 	issuer    *oda.PrivateKey
 	icc       map[string]*oda.PrivateKey // by the name that profiles call them
 	imk       pay.Secret
+
+	mu   sync.Mutex
+	made map[string]certified // by profile: certificates take milliseconds to sign, and cards only read them
 }
 
 // Format keeps keys out of every verb.

@@ -1,6 +1,7 @@
 package perso
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -144,9 +145,29 @@ func (i *Issuer) Card(name string, state card.State, rand io.Reader) (Contactles
 	return c, nil
 }
 
+// certified are a card's two records with certificates, and what they are about.
+type certified struct{ static, issuer, icc []byte }
+
 // certificates are the bodies of the two records with the certificates of the
-// issuer and of the chip. static is the data that the chip's certificate covers.
+// issuer and of the chip, signed at the first use of a profile. static is the
+// data that the chip's certificate covers.
 func (i *Issuer) certificates(p Profile, pan pay.PAN, static []byte) (issuer, icc []byte, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if c, ok := i.made[p.Name]; ok && bytes.Equal(c.static, static) {
+		return slices.Clone(c.issuer), slices.Clone(c.icc), nil
+	}
+	issuer, icc, err = i.sign(p, pan, static)
+	if err == nil {
+		if i.made == nil {
+			i.made = map[string]certified{}
+		}
+		i.made[p.Name] = certified{slices.Clone(static), slices.Clone(issuer), slices.Clone(icc)}
+	}
+	return issuer, icc, err
+}
+
+func (i *Issuer) sign(p Profile, pan pay.PAN, static []byte) (issuer, icc []byte, err error) {
 	s, _ := schemeByName(p.Scheme) // the profile's check has seen that it is there
 	month, year := int(i.certEnd.Month()), i.certEnd.Year()
 	ca := i.cas[s.rid]

@@ -32,8 +32,8 @@ func newConn(e *env, f *Faults, local, remote net.Addr) *conn {
 	c := &conn{env: e, faults: f, local: local, remote: remote, spot: len(w.net.conns)}
 	c.in = pipe{w: w, to: c}
 	c.in.timer.fire = c.in.deliver
-	c.readBy.init(w, &c.reading)
-	c.writeBy.init(w, &c.writing)
+	c.readBy.init(e, &c.reading)
+	c.writeBy.init(e, &c.writing)
 	w.net.conns = append(w.net.conns, c)
 	return c
 }
@@ -191,17 +191,18 @@ func (c *conn) setDeadline(d *deadline, t time.Time) error {
 
 // deadline ends the waits of a queue at a time.
 type deadline struct {
-	w      *World
+	e      *env
 	queue  *waitQueue
 	timer  timer
 	passed bool
 }
 
-func (d *deadline) init(w *World, q *waitQueue) {
-	d.w, d.queue = w, q
+func (d *deadline) init(e *env, q *waitQueue) {
+	d.e, d.queue = e, q
+	d.timer.index = -1
 	d.timer.fire = func() {
 		d.passed = true
-		d.queue.releaseAll(d.w)
+		d.queue.releaseAll(e.w)
 	}
 }
 
@@ -210,15 +211,16 @@ func (d *deadline) set(t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	d.timer.at = t.Sub(d.w.start)
-	if d.timer.at <= d.w.now {
+	w := d.e.w
+	d.timer.at = w.now + t.Sub(d.e.Now())
+	if d.timer.at <= w.now {
 		d.timer.fire()
 		return
 	}
-	d.w.timers.add(&d.timer)
+	w.timers.add(&d.timer)
 }
 
 func (d *deadline) stop() {
 	d.passed = false
-	d.w.timers.remove(&d.timer)
+	d.e.w.timers.remove(&d.timer)
 }

@@ -19,7 +19,8 @@ type timeout struct {
 	inner    context.Context
 	free     context.CancelFunc // of inner; it has ended by then
 	source   source
-	deadline time.Time
+	deadline time.Time     // by the clock of the node that made it
+	at       time.Duration // the same, since the world began: clocks may be set meanwhile
 	timer    timer
 
 	up   attachment // where it hears of its parent's end
@@ -78,11 +79,11 @@ func (e *env) WithTimeout(parent context.Context, d time.Duration) (context.Cont
 	c.source.Context, c.source.owner = parent, c
 	c.inner, c.free = context.WithCancel(&c.source)
 	c.timer.fire = func() { c.end(context.DeadlineExceeded) }
-	c.deadline = w.Now().Add(d)
+	c.at, c.deadline = w.now+d, e.Now().Add(d)
 	earlier, ok := parent.Deadline()
-	inherited := ok && !earlier.After(c.deadline)
+	inherited := ok && w.ending(e, parent, earlier) <= c.at
 	if inherited {
-		c.deadline = earlier
+		c.at, c.deadline = w.ending(e, parent, earlier), earlier
 	}
 	switch err := parent.Err(); {
 	case err != nil:
@@ -97,7 +98,7 @@ func (e *env) WithTimeout(parent context.Context, d time.Duration) (context.Cont
 			c.up.attach(c)
 		}
 		if !inherited {
-			c.timer.at = w.now + d
+			c.timer.at = c.at
 			w.timers.add(&c.timer)
 		}
 	}
@@ -190,6 +191,15 @@ func (w *World) ours(ctx context.Context) *timeout {
 		return c
 	}
 	return nil
+}
+
+// ending is when ctx's deadline is, since the world began: that of the timeout
+// which gave it, whatever the clocks were set to since.
+func (w *World) ending(e *env, ctx context.Context, deadline time.Time) time.Duration {
+	if c, ok := ctx.Value(timeoutKey{}).(*timeout); ok && c.w == w && c.deadline.Equal(deadline) {
+		return c.at
+	}
+	return w.now + deadline.Sub(e.Now())
 }
 
 // watchContext registers t, which is about to park, for the end of ctx.

@@ -13,9 +13,10 @@ import (
 
 // node is a machine that can crash and come back.
 type node struct {
-	name string
-	env  *env // the present incarnation
-	rand *rand.ChaCha8
+	name  string
+	env   *env // the present incarnation
+	rand  *rand.ChaCha8
+	ahead time.Duration // of its clock before the world's
 }
 
 // env is one life of a node: from World.Node to World.Crash.
@@ -39,6 +40,14 @@ func (w *World) Node(name string) rt.Env {
 		n.env = &env{w: w, node: n}
 	}
 	return n.env
+}
+
+// SetClock sets a node's clock to so much before the world's, at once and over
+// crashes; below zero it is behind.
+func (w *World) SetClock(name string, ahead time.Duration) {
+	n := w.Node(name).(*env).node
+	n.ahead = ahead
+	w.hist.addName(w, evClock, name, int(ahead/time.Millisecond))
 }
 
 // Go starts a task that belongs to no machine: a customer, the planner of faults.
@@ -103,7 +112,9 @@ func (e *env) enter() (*task, error) {
 	return t, nil
 }
 
-func (e *env) Now() time.Time { return e.w.Now() }
+// Now is what the machine's clock shows. Timers and deadlines do not follow it
+// when it is set: like those of the real machine they count what passes.
+func (e *env) Now() time.Time { return e.w.Now().Add(e.node.ahead) }
 
 func (e *env) Sleep(ctx context.Context, d time.Duration) error {
 	w := e.w

@@ -62,6 +62,18 @@ func (w *World) Heal(a, b string) {
 	w.net.flow()
 }
 
+// Break resets every connection between two nodes, as a middlebox does that has
+// lost its table: what is on its way arrives first.
+func (w *World) Break(a, b string) {
+	w.hist.addName(w, evCut, a+" | "+b, 0)
+	for _, c := range append([]*conn(nil), w.net.conns...) {
+		if c.env.node.name == a && c.peer.env.node.name == b {
+			c.in.end(segReset, c.latency())
+			c.peer.in.end(segReset, c.latency())
+		}
+	}
+}
+
 // Calm ends every fault that chance makes, and every partition: from here on a
 // sound system must come to rest. Latency stays; crashes are the caller's.
 func (w *World) Calm() {

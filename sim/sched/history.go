@@ -33,10 +33,11 @@ const (
 	evCut
 	evPartition
 	evHeal
+	evClock
 )
 
 var whatNames = [...]string{"start", "turn", "parks", "end", "killed", "CRASH", "note", "dial", "refused", "accept",
-	"write", "deliver", "fin", "RESET", "LOST", "DOUBLED", "DELAYED", "CUT", "PARTITION", "heal"}
+	"write", "deliver", "fin", "RESET", "LOST", "DOUBLED", "DELAYED", "CUT", "PARTITION", "heal", "CLOCK"}
 
 // Event is one line of the history.
 type Event struct {
