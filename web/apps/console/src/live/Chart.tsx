@@ -6,7 +6,7 @@ import { useWords } from "../words/use.ts";
 /** One line of a chart. */
 export interface Series {
   label: string;
-  ink: "go" | "look-fill" | "line-strong" | "fail"; // a token
+  ink: "go" | "look" | "line-strong"; // a token
   area?: boolean;
   dash?: boolean; // told apart without colour
 }
@@ -18,13 +18,15 @@ interface Props {
   series: Series[];
   data: uPlot.AlignedData; // seconds, then one row for each series
   unit?: string;
+  sparse?: boolean; // seconds without a value: what stands alone is drawn as a point
   theme: string; // draws again in other colours
 }
 
 const HEIGHT = 150;
+const SPAN_S = 300; // as long as the server remembers
 
 /** A chart that answers one question, said in its title. */
-export function Chart({ question, now, says, series, data, unit = "", theme }: Props) {
+export function Chart({ question, now, says, series, data, unit = "", sparse = false, theme }: Props) {
   const { language } = useWords();
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -41,12 +43,12 @@ export function Chart({ question, now, says, series, data, unit = "", theme }: P
     const p = new uPlot(
       {
         width: el.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
-        scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.1, 1)] } },
+        scales: { x: { time: true, range: (_u, _min, max) => [max - SPAN_S, max] }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.1, 1)] } },
         axes: [
           { ...axis, grid: { show: false }, values: (_u, at) => at.map((s) => new Date(s * 1000).toLocaleTimeString(language === "zh" ? "zh-CN" : "en-GB", { hour12: false, hour: "2-digit", minute: "2-digit" })), space: 80, size: 24, incrs: [60, 120, 300] },
           { ...axis, size: 48, splits: (_u, _i, min, max) => [min, Math.round(max / 2), Math.floor(max)].filter((v, i, all) => all.indexOf(v) === i), values: (_u, at) => at.map((v) => `${v}${unit}`) },
         ],
-        series: [{}, ...(JSON.parse(made) as Series[]).map((s): uPlot.Series => ({ label: s.label, stroke: ink(s.ink), width: 2, points: { show: false }, ...(s.dash ? { dash: [4, 4] } : {}), ...(s.area ? { fill: ink("go-soft") } : {}) }))],
+        series: [{}, ...(JSON.parse(made) as Series[]).map((s): uPlot.Series => ({ label: s.label, stroke: ink(s.ink), width: 2, points: { show: sparse, size: 5, fill: ink(s.ink) }, ...(s.dash ? { dash: [4, 4] } : {}), ...(s.area ? { fill: ink("go-soft") } : {}) }))],
       },
       shown.current,
       el,
@@ -59,7 +61,7 @@ export function Chart({ question, now, says, series, data, unit = "", theme }: P
       p.destroy();
       plot.current = null;
     };
-  }, [made, theme, unit, language]);
+  }, [made, theme, unit, sparse, language]);
 
   useEffect(() => plot.current?.setData(data), [data]);
 

@@ -42,10 +42,10 @@ export function Live({ theme }: { theme: string }) {
       <Today />
       <div className="charts">
         <Chart theme={theme} question={t("chartPace")} now={<>{pace} <small>{t("perSecond")}</small></>} says={`${pace} ${t("perSecond")}`} data={data.pace} series={[{ label: t("answered"), ink: "go", area: true }]} />
-        <Chart theme={theme} question={t("chartSplit")} now={<>{share} <small>{t("approvedShare")}</small></>} says={t("chartSplitSays", yes, no)} data={data.split} series={[{ label: t("approved"), ink: "go" }, { label: t("declined"), ink: "look-fill", dash: true }]} />
-        <Chart theme={theme} question={t("chartWait")} now={last ? <>≤ {last.p95_ms} ms <small>{t("chartWaitNow")}</small></> : <>– <small>{t("nobodyYet")}</small></>} says={last ? t("chartWaitSays", last.p50_ms, last.p95_ms, last.p99_ms) : t("nobodyYet")} data={data.wait} unit=" ms"
-          series={[{ label: "p50", ink: "go" }, { label: "p95", ink: "look-fill", dash: true }, { label: "p99", ink: "line-strong", dash: true }]} />
-        <Chart theme={theme} question={t("chartOpen")} now={<a href={addressOf(["payments"], queryOf({ state: ["admitted", "reversing", "forwarding"] }))}>{open} <small>{t("openNow")}</small></a>} says={`${open} ${t("openNow")}`} data={data.open} series={[{ label: t("openWork"), ink: "look-fill" }]} />
+        <Chart theme={theme} question={t("chartSplit")} now={<>{share} <small>{t("approvedShare")}</small></>} says={t("chartSplitSays", yes, no)} data={data.split} series={[{ label: t("approved"), ink: "go" }, { label: t("declined"), ink: "look", dash: true }]} />
+        <Chart theme={theme} question={t("chartWait")} now={last ? <>≤ {last.p95_ms} ms <small>{t("chartWaitNow")}</small></> : <>– <small>{t("nobodyYet")}</small></>} says={last ? t("chartWaitSays", last.p50_ms, last.p95_ms, last.p99_ms) : t("nobodyYet")} data={data.wait} unit=" ms" sparse
+          series={[{ label: "p50", ink: "go" }, { label: "p95", ink: "look", dash: true }, { label: "p99", ink: "line-strong", dash: true }]} />
+        <Chart theme={theme} question={t("chartOpen")} now={<a href={addressOf(["payments"], queryOf({ state: ["admitted", "reversing", "forwarding"] }))}>{open} <small>{t("openNow")}</small></a>} says={`${open} ${t("openNow")}`} data={data.open} series={[{ label: t("openWork"), ink: "look" }]} />
       </div>
       <p className="foot">{t("liveFoot", samples.length)}</p>
     </section>

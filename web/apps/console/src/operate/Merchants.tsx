@@ -49,7 +49,7 @@ export function MerchantOf({ id }: { id: string }) {
           <h2>{t("balances")}</h2>
           {m.balances.length === 0 && <p>{t("noBalances")}</p>}
           <dl className="sums">
-            {m.balances.map((b) => (
+            {[...m.balances].sort((a) => (a.account === `merchant:${id}` ? -1 : 1)).map((b) => (
               <div key={b.account + b.amount.currency}>
                 <dt>{b.account === `merchant:${id}` ? t("owedToMerchant") : accountWord(language, b.account)}</dt>
                 <dd className={b.account === `merchant:${id}` ? "big" : undefined}><Money value={b.amount} /></dd>

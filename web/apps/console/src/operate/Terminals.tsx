@@ -22,7 +22,7 @@ export function TerminalTable({ terminals }: { terminals: readonly Terminal[] })
     { name: "batch", head: t("batch"), cell: (x) => x.batch && <a className="code" href={addressOf(["batches", x.merchant, x.id, x.batch])}>{x.batch}</a> },
     { name: "last", head: t("lastPayment"), cell: (x) => x.last && <a href={addressOf(["payments", x.last.ref])}><Money value={x.last.amount} back={goesBack(x.last.kind)} /> <State state={x.last.state} /></a> },
   ];
-  return <Table label={t("terminals")} columns={columns} rows={terminals} id={(x) => `${x.merchant} ${x.id}`} open={(x) => addressOf(["payments"], queryOf({ merchant: x.merchant, terminal: x.id }))} />;
+  return <Table label={t("terminals")} columns={columns.filter((c) => terminals.some((x) => c.cell(x)))} rows={terminals} id={(x) => `${x.merchant} ${x.id}`} open={(x) => addressOf(["payments"], queryOf({ merchant: x.merchant, terminal: x.id }))} />;
 }
 
 /** Terminals that the host knows. */

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import { useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type RefObject } from "react";
 
 /** One column of a table. */
 export interface Column<T> {
@@ -19,13 +19,16 @@ interface Rows<T> {
   /** The row that was looked at last has the focus when the list comes back. */
   last?: string | null;
   onMark?: (id: string) => void;
+  children?: ReactNode; // under the rows: the way to more
 }
 
 /**
  * Rows under a head that stays. Arrow keys, Home and End move from row to row,
  * Enter opens; on a small screen each row is a card with its columns' names.
  */
-export function Table<T>({ label, columns, rows, id, open, last = null, onMark }: Rows<T>) {
+export function Table<T>({ label, columns, rows, id, open, last = null, onMark, children }: Rows<T>) {
+  const place = useRef<HTMLDivElement>(null);
+  const wide = useWide(place);
   const body = useRef<HTMLTableSectionElement>(null);
   const came = useRef(last);
   useEffect(() => {
@@ -52,7 +55,7 @@ export function Table<T>({ label, columns, rows, id, open, last = null, onMark }
     location.hash = open(row);
   };
   return (
-    <div className="table">
+    <div className="table" ref={place} data-wide={wide}>
       <table aria-label={label}>
         <thead>
           <tr>{columns.map((c) => <th key={c.name} scope="col" className={c.end ? "end" : undefined}>{c.head}</th>)}</tr>
@@ -73,8 +76,24 @@ export function Table<T>({ label, columns, rows, id, open, last = null, onMark }
           ))}
         </tbody>
       </table>
+      {children}
     </div>
   );
+}
+
+/** Whether the table in place is wider than it: then it scrolls by itself, and its head stays all the same. */
+function useWide(place: RefObject<HTMLDivElement | null>): boolean {
+  const [wide, set] = useState(false);
+  useEffect(() => {
+    const table = place.current?.querySelector("table");
+    if (!place.current || !table) return;
+    const look = () => set((place.current?.clientWidth ?? 0) < table.scrollWidth);
+    const seen = new ResizeObserver(look);
+    seen.observe(place.current);
+    seen.observe(table);
+    return () => seen.disconnect();
+  }, [place]);
+  return wide;
 }
 
 /** Grey rows while the first page is on its way. */

@@ -17,26 +17,28 @@ interface Props {
 /** One line that finds things by what they are, three common filters, the rest behind "more", and what holds now. */
 export function Filters({ filter, set, search }: Props & { search: MutableRefObject<HTMLInputElement | null> }) {
   const { t, language } = useWords();
+  const [open, setOpen] = useState(false);
   return (
-    <div className="filters">
+    <div className="filters" data-open={open}>
       <Search filter={filter} set={set} search={search} />
+      <Button className="fold" aria-expanded={open} onClick={() => setOpen(!open)} icon={<IconDown size={16} />} iconPlacement="end">{t("filters")}</Button>
       <Select mode="multiple" allowClear maxTagCount={1} className="pick" aria-label={t("state")} placeholder={t("anyState")} value={filter.state ?? []} showSearch={false}
         options={Object.keys(states).map((s) => ({ value: s as Payment["state"], label: stateWord(language, s as Payment["state"]) }))}
         onChange={(v: Payment["state"][]) => set(v.length ? { ...filter, state: v } : without(filter, "state"))} />
       <Select mode="multiple" allowClear maxTagCount={1} className="pick" aria-label={t("kind")} placeholder={t("anyKind")} value={filter.kind ?? []} showSearch={false}
         options={Object.keys(kinds).map((k) => ({ value: k as Payment["kind"], label: kindWord(language, k as Payment["kind"]) }))}
         onChange={(v: Payment["kind"][]) => set(v.length ? { ...filter, kind: v } : without(filter, "kind"))} />
-      <DatePicker.RangePicker className="span" showTime={{ format: "HH:mm" }} format="YYYY-MM-DD HH:mm" allowEmpty={[true, true]} aria-label={t("time")} placeholder={[t("from"), t("to")]}
-        value={[filter.from ? dayjs(filter.from) : null, filter.to ? dayjs(filter.to) : null]}
+      <DatePicker.RangePicker className="span" format="YYYY-MM-DD" allowEmpty={[true, true]} aria-label={t("time")} placeholder={[t("from"), t("to")]}
+        value={[filter.from ? dayjs(filter.from) : null, filter.to ? dayjs(filter.to).subtract(1, "ms") : null]}
         presets={[
-          { label: t("viewToday"), value: [dayjs().startOf("day"), dayjs().add(1, "day").startOf("day")] },
-          { label: t("yesterday"), value: [dayjs().subtract(1, "day").startOf("day"), dayjs().startOf("day")] },
-          { label: t("week"), value: [dayjs().subtract(6, "day").startOf("day"), dayjs().add(1, "day").startOf("day")] },
+          { label: t("viewToday"), value: [dayjs(), dayjs()] },
+          { label: t("yesterday"), value: [dayjs().subtract(1, "day"), dayjs().subtract(1, "day")] },
+          { label: t("week"), value: [dayjs().subtract(6, "day"), dayjs()] },
         ]}
         onChange={(v) => {
           const next = without(filter, "from", "to");
-          if (v?.[0]) next.from = v[0].toISOString();
-          if (v?.[1]) next.to = v[1].toISOString();
+          if (v?.[0]) next.from = v[0].startOf("day").toISOString();
+          if (v?.[1]) next.to = v[1].add(1, "day").startOf("day").toISOString();
           set(next);
         }} />
       <Rest filter={filter} set={set} />
@@ -72,6 +74,9 @@ function Search({ filter, set, search }: Props & { search: MutableRefObject<HTML
   );
 }
 
+// What a field for a moment holds, in the zone of this screen, and back.
+const local = (at: string | undefined): string => (at ? dayjs(at).format("YYYY-MM-DDTHH:mm") : "");
+
 const fields: { name: One; word: Word; length: number }[] = [
   { name: "merchant", word: "merchant", length: 15 },
   { name: "terminal", word: "terminal", length: 8 },
@@ -81,6 +86,8 @@ const fields: { name: One; word: Word; length: number }[] = [
   { name: "min", word: "amountMin", length: 16 },
   { name: "max", word: "amountMax", length: 16 },
   { name: "currency", word: "currency", length: 3 },
+  { name: "from", word: "fromTime", length: 16 },
+  { name: "to", word: "toTime", length: 16 },
 ];
 
 function Rest({ filter, set }: Props) {
@@ -91,7 +98,7 @@ function Rest({ filter, set }: Props) {
     const next = without(filter, ...fields.map((f) => f.name));
     for (const f of fields) {
       const v = draft[f.name]?.trim();
-      if (v) next[f.name] = v;
+      if (v) next[f.name] = f.name === "from" || f.name === "to" ? dayjs(v).toISOString() : v;
     }
     if ((next.min || next.max) && !next.currency) next.currency = "CNY";
     set(next);
@@ -102,14 +109,14 @@ function Rest({ filter, set }: Props) {
       {fields.map((f) => (
         <label key={f.name}>
           <span>{t(f.word)}</span>
-          <Input value={draft[f.name] ?? ""} maxLength={f.length} onChange={(e) => setDraft({ ...draft, [f.name]: e.target.value })} />
+          <Input type={f.name === "from" || f.name === "to" ? "datetime-local" : "text"} value={draft[f.name] ?? ""} maxLength={f.length} onChange={(e) => setDraft({ ...draft, [f.name]: e.target.value })} />
         </label>
       ))}
       <Button type="primary" htmlType="submit">{t("use")}</Button>
     </form>
   );
   return (
-    <Popover trigger="click" open={open} placement="bottomRight" content={content} destroyOnHidden onOpenChange={(o) => { setDraft(filter); setOpen(o); }}>
+    <Popover trigger="click" open={open} placement="bottomRight" content={content} destroyOnHidden onOpenChange={(o) => { setDraft({ ...filter, from: local(filter.from), to: local(filter.to) }); setOpen(o); }}>
       <Button icon={<IconDown size={16} />} iconPlacement="end" aria-expanded={open}>{t("moreFilters")}</Button>
     </Popover>
   );

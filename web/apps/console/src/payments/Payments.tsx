@@ -87,7 +87,9 @@ export function Payments({ query }: { query: URLSearchParams }) {
       {list.problem && <Problem problem={list.problem} again={list.rows.length ? list.more : list.again} />}
       {list.rows.length > 0 && (
         <Table label={t("payments")} columns={all.filter((c) => c.lead || chosen.includes(c.name))} rows={list.rows} id={(p) => p.ref}
-          open={(p) => addressOf(["payments", p.ref])} last={opened} onMark={(id) => (opened = id)} />
+          open={(p) => addressOf(["payments", p.ref])} last={opened} onMark={(id) => (opened = id)}>
+          {list.next && !list.full && <More list={list} />}
+        </Table>
       )}
       {list.loading && list.rows.length === 0 && <Waiting what={t("searching")} />}
       {!list.loading && !list.problem && list.rows.length === 0 && !list.next && (
@@ -95,7 +97,7 @@ export function Payments({ query }: { query: URLSearchParams }) {
           {q.size ? <Button onClick={() => set({})}>{t("allPayments")}</Button> : <p>{t("noPaymentsHint")}</p>}
         </Nothing>
       )}
-      {list.next && !list.full && <More list={list} />}
+      {list.rows.length === 0 && list.next && <More list={list} />}
       {list.full && list.next && <Notice tone="look" title={t("fullList", MOST_ROWS)}><p>{t("fullListHint")}</p></Notice>}
       {list.rows.length > 0 && (
         <p className="foot">

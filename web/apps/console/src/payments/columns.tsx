@@ -15,7 +15,7 @@ export function columns(language: Language, t: (w: Word) => string): Column<Paym
     { name: "state", head: t("state"), cell: (p) => <State state={p.state} /> },
     { name: "kind", head: t("kind"), cell: (p) => kindWord(language, p.kind) },
     { name: "admitted", head: t("time"), cell: (p) => <When at={p.admitted} /> },
-    { name: "card", head: t("card"), cell: (p) => p.card && <span className="code">{p.card.slice(0, 6)}<span className="faint">··</span>{p.card.slice(-4)}</span> },
+    { name: "card", head: t("card"), cell: (p) => p.card && <span className="code">{p.card.slice(0, 6)}<span className="faint">***</span>{p.card.slice(-4)}</span> },
     { name: "response", head: t("response"), cell: (p) => p.response && <span><span className="code">{p.response}</span> {p.response !== "00" && <span className="quiet-ink">{responseWord(language, p.response)}</span>}</span> },
     { name: "merchant", head: t("merchant"), cell: (p) => <span className="code">{p.merchant}</span> },
     { name: "terminal", head: t("terminal"), cell: (p) => <span className="code">{p.terminal}</span> },

@@ -74,17 +74,6 @@ export function GiveBack({ what, story, url, close }: { what: "refund" | "void";
             <span id="how-much-says" className="says" data-look={amount === null}>{amount === null ? t("howMuchNot", inWords(story.left)) : ""}</span>
           </label>
         )}
-        <label className="field">
-          <span>{t("why")}</span>
-          <Input.TextArea rows={3} maxLength={500} value={reason} disabled={locked || busy} autoFocus={what === "void"} onChange={(e) => setReason(e.target.value)} placeholder={t("whyHint")} />
-        </label>
-        {!locked && (
-          <p className="reasons">
-            {(["whyReturned", "whyTwice", "whyWrong", "whyUnserved"] as const).map((w) => (
-              <button key={w} type="button" className="chip" onClick={() => setReason(t(w))}>{t(w)}</button>
-            ))}
-          </p>
-        )}
         <section className="effect" aria-live="polite">
           <h2>{t("effect")}</h2>
           {!amount && <p>{t("effectNone")}</p>}
@@ -100,6 +89,17 @@ export function GiveBack({ what, story, url, close }: { what: "refund" | "void";
           )}
           {!isZero(p.pending_back) && <p>{t("effectPending")}</p>}
         </section>
+        <label className="field">
+          <span>{t("why")}</span>
+          <Input.TextArea rows={3} maxLength={500} value={reason} disabled={locked || busy} autoFocus={what === "void"} onChange={(e) => setReason(e.target.value)} placeholder={t("whyHint")} />
+        </label>
+        {!locked && (
+          <p className="reasons">
+            {(["whyReturned", "whyTwice", "whyWrong", "whyUnserved"] as const).map((w) => (
+              <button key={w} type="button" className="chip" onClick={() => setReason(t(w))}>{t(w)}</button>
+            ))}
+          </p>
+        )}
         {busy && <p role="status" className="lead">{t("askingScheme", PATIENCE_MS / 1000)}</p>}
         {problem && <Problem problem={problem} />}
         {locked && !busy && (
