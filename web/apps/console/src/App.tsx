@@ -44,7 +44,7 @@ export function App({ theme, chooseTheme }: { theme: Theme; chooseTheme: (t: The
   const hash = useHash();
   const route = parseRoute(hash);
   const link = useLiveValue((l) => l.link);
-  const { answer: status } = useAsk<Status>("/api/v1/status", STATUS_MS);
+  const { answer: status, again: lookAgain } = useAsk<Status>("/api/v1/status", STATUS_MS);
   const [menu, setMenu] = useState(false);
   const here = route.path[0] ?? "payments";
   const place = places.find((p) => p.path === here);
@@ -54,8 +54,9 @@ export function App({ theme, chooseTheme }: { theme: Theme; chooseTheme: (t: The
   }, [title, t]);
   useEffect(() => {
     setMenu(false);
+    lookAgain(); // what was done on the page before may have changed it
     if (route.path.length !== 1) scrollTo(0, 0);
-  }, [hash, route.path.length]);
+  }, [hash, route.path.length, lookAgain]);
 
   const nav = (
     <nav aria-label={t("places")}>

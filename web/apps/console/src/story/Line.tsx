@@ -90,7 +90,7 @@ function inside(item: Item, s: Story, t: (w: Word, ...n: (string | number)[]) =>
     case "booked": return <><Fields p={p} of="answer" /><Postings moved={item.moved ?? []} /></>;
     case "taken_back": return <><p>{t("sayTakenBack")}</p><Postings moved={item.moved ?? []} /></>;
     case "reversal_owed": return <><p>{t("sayReversalOwed")}</p><Fields p={p} of="reversal" /></>;
-    case "reversed": return <><p>{t("sayReversed")}</p><Fields p={p} of="reversal" /></>;
+    case "reversed": return <><p>{t(item.act ? "sayReversedByHand" : "sayReversed")}</p><Fields p={p} of="reversal" /></>;
     case "ended_by_hand": return <p>{t("sayEnded")}</p>;
     case "followed": return item.follow ? <p><State state={item.follow.state} /> · <a href={addressOf(["payments", item.follow.ref])}>{t("openIt", kindWord(language, item.follow.kind))} <IconBack size={16} /></a></p> : <p>{item.text}</p>;
     case "asked": return item.act ? <blockquote>{item.act.reason}</blockquote> : <p>{item.text}</p>;

@@ -44,6 +44,10 @@ export function lineOf(s: Story): Item[] {
       if (follow) item.follow = follow;
       if (follow && atAcquirer(follow)) item.who = "person";
     }
+    if (step.what === "reversed" || step.what === "ended_by_hand") {
+      const end = s.acts.find((a) => a.what === "end_dead_letter");
+      if (end) Object.assign(item, { act: end, who: "person" });
+    }
     if (step.what === "admitted" && atAcquirer(s.payment)) item.who = "person";
     if ((step.what === "declined" && !s.payment.scheme) || s.payment.kind === "settlement") item.who = "host";
     items.push(item);

@@ -143,6 +143,11 @@ const events: Record<string, Pair> = {
   hold: ["冻结", "hold"],
   hold_released: ["解冻", "hold released"],
   reversal: ["冲正", "reversal"],
+  payout: ["开始付款给商户", "payout begun"],
+  paid_out: ["已付款给商户", "paid out"],
+  payout_returned: ["付款被退回", "payout returned"],
+  reserve_kept: ["留存保证金", "reserve kept"],
+  reserve_released: ["释放保证金", "reserve released"],
 };
 export const eventWord = (l: Language, event: string): string => pick(l, events[event], event);
 
