@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runnerImport } from "vite";
 
+globalThis.addEventListener ??= () => {}; // route.ts listens for the address of a page
 const load = async (path) => (await runnerImport(fileURLToPath(new URL(`../apps/console/src/${path}`, import.meta.url)), { logLevel: "error" })).module;
 
 const money = await load("parts/money.ts");

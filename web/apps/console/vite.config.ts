@@ -12,5 +12,9 @@ export default defineConfig({
     modulePreload: false,
     assetsInlineLimit: 0,
     sourcemap: false,
+    rolldownOptions: {
+      // antd marks its modules for server components, which there are none of here.
+      onwarn: (warning, tell) => warning.code !== "MODULE_LEVEL_DIRECTIVE" && tell(warning),
+    },
   },
 });

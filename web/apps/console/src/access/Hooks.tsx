@@ -47,7 +47,7 @@ export function Hooks() {
           <li key={h.id} className="letter hook">
             <div>
               <p><strong>{h.name || h.url}</strong> {h.state === "active" ? <Mark tone="go">{t("hookActive")}</Mark> : h.state === "failing" ? <Mark tone="fail">{t("hookFailing")}</Mark> : <Mark tone="plain">{t("hookPaused")}</Mark>}</p>
-              <p className="code wrap">{h.url}</p>
+              {h.name && <p className="code wrap">{h.url}</p>}
               <p className="quiet-ink">
                 {h.events.length ? h.events.map((e) => eventWord(language, e)).join(language === "zh" ? "、" : ", ") : t("allEvents")} · {h.merchant ? <span className="code">{h.merchant}</span> : t("allMerchants")} · {t("delivered", h.delivered)}
                 {h.last && <> · {t("lastOne")} <When at={h.last} /></>}

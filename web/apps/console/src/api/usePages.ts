@@ -11,7 +11,8 @@ interface State<T> {
   url: string;
   rows: readonly T[];
   next: string;
-  at: number; // when the first page came, ms
+  pages: number;
+  at: number; // when the first page was asked for, ms
   loading: boolean;
   problem: Refused | null;
 }
@@ -28,14 +29,14 @@ let kept: State<unknown> | null = null;
 
 /** A list in pages by cursor. url has the filter; rowsOf takes the rows out of an answer. */
 export function usePages<B extends { next?: string }, T>(url: string, rowsOf: (body: B) => readonly T[]): Pages<T> {
-  const fresh = (): State<T> => ({ url, rows: [], next: "", at: 0, loading: true, problem: null });
+  const fresh = (): State<T> => ({ url, rows: [], next: "", pages: 0, at: 0, loading: true, problem: null });
   const [state, setState] = useState<State<T>>(() => (kept?.url === url ? (kept as State<T>) : fresh()));
   const [turn, setTurn] = useState(0);
   const take = useRef(rowsOf);
   take.current = rowsOf;
   const busy = useRef<AbortController | null>(null);
 
-  const load = useCallback(async (had: readonly T[], after: string, at: number) => {
+  const load = useCallback(async (had: readonly T[], after: string, pages: number, at: number) => {
     busy.current?.abort();
     const gone = new AbortController();
     busy.current = gone;
@@ -50,7 +51,7 @@ export function usePages<B extends { next?: string }, T>(url: string, rowsOf: (b
         if (found.length > 0 || !next) break;
       }
       if (gone.signal.aborted) return;
-      const done = { url, rows, next, at, loading: false, problem: null };
+      const done = { url, rows, next, pages: pages + 1, at, loading: false, problem: null };
       kept = done;
       setState(done);
     } catch (err) {
@@ -59,15 +60,17 @@ export function usePages<B extends { next?: string }, T>(url: string, rowsOf: (b
   }, [url]);
 
   useEffect(() => {
-    if (turn === 0 && kept?.url === url) setState(kept as State<T>);
-    else void load([], "", Date.now());
+    const back = turn === 0 && kept?.url === url ? (kept as State<T>) : null;
+    if (back) setState(back);
+    // One page is read again under the eye; many stand as they were until a person asks.
+    if (!back || back.pages <= 1) void load([], "", 0, Date.now());
     return () => busy.current?.abort();
   }, [url, turn, load]);
 
   const shown = state.url === url ? state : fresh();
   const full = shown.rows.length >= MOST_ROWS;
   const more = () => {
-    if (!shown.loading && shown.next && !full) void load(shown.rows, shown.next, shown.at);
+    if (!shown.loading && shown.next && !full) void load(shown.rows, shown.next, shown.pages, shown.at);
   };
   const again = useCallback(() => setTurn((n) => n + 1), []);
   return { ...shown, more, again, full };

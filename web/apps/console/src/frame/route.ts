@@ -24,6 +24,16 @@ export function addressOf(path: readonly string[], query?: URLSearchParams): str
 
 const MOVED = "huika:moved";
 
+// How far this page has gone by itself: a step back stays within the console.
+let steps = 0;
+addEventListener("hashchange", () => steps++);
+
+/** Back to where we were in the console, or to a place where one can go on. */
+export function back(otherwise: readonly string[]): void {
+  if (steps > 0) history.back();
+  else go(otherwise);
+}
+
 function follow(moved: () => void): () => void {
   addEventListener("hashchange", moved);
   addEventListener(MOVED, moved);

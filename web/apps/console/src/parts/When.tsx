@@ -16,6 +16,9 @@ const TIME: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", s
 /** Day and time in the zone of this screen. */
 export const moment = (language: Language, at: string): string => `${format(language, DAY).format(new Date(at))} ${format(language, TIME).format(new Date(at))}`;
 
+/** The time of day of a moment in ms. */
+export const clock = (language: Language, ms: number): string => format(language, TIME).format(ms);
+
 /** The zone of all times on this screen, such as GMT+8. */
 export const zone = (language: Language): string => format(language, { timeZoneName: "shortOffset" }).formatToParts(new Date()).find((p) => p.type === "timeZoneName")?.value ?? "";
 

@@ -9,7 +9,7 @@ import { addressOf, go, replace } from "../frame/route.ts";
 import { Nothing, Notice, Problem } from "../parts/Notice.tsx";
 import { Table, Waiting } from "../parts/Table.tsx";
 import { useKeys } from "../parts/useKeys.ts";
-import { zone } from "../parts/When.tsx";
+import { clock, zone } from "../parts/When.tsx";
 import { useWords } from "../words/use.ts";
 import { Choose, useColumns } from "./Choose.tsx";
 import { columns } from "./columns.tsx";
@@ -101,7 +101,7 @@ export function Payments({ query }: { query: URLSearchParams }) {
       {list.full && list.next && <Notice tone="look" title={t("fullList", MOST_ROWS)}><p>{t("fullListHint")}</p></Notice>}
       {list.rows.length > 0 && (
         <p className="foot">
-          <span role="status">{list.next ? t("shown", list.rows.length) : t("shownAll", list.rows.length)}</span> · {t("zone", zone(language))}
+          <span role="status">{list.next ? t("shown", list.rows.length) : t("shownAll", list.rows.length)}</span> · {t("asOf", clock(language, list.at))} · {t("zone", zone(language))}
           <span className="keys"> · {t("keys")}</span>
         </p>
       )}

@@ -4,7 +4,7 @@ import { Button } from "antd";
 import { pending } from "../api/act.ts";
 import type { RefundInputBody, Story as Told, VoidInputBody } from "../api/console.ts";
 import { useAsk } from "../api/useAsk.ts";
-import { addressOf, go } from "../frame/route.ts";
+import { addressOf, back, go } from "../frame/route.ts";
 import { goesBack, isZero } from "../parts/money.ts";
 import { Money } from "../parts/Money.tsx";
 import { Notice, Problem } from "../parts/Notice.tsx";
@@ -34,20 +34,20 @@ export function Story({ paymentRef }: { paymentRef: string }) {
   useKeys(
     useCallback((key) => {
       if (key !== "Escape" && key !== "Backspace") return false;
-      history.back();
+      back(["payments"]);
       return true;
     }, []),
   );
 
-  const back = (
-    <a className="back" href={addressOf(["payments"])} onClick={(e) => { if (history.length > 1) { e.preventDefault(); history.back(); } }}>
+  const way = (
+    <a className="back" href={addressOf(["payments"])} onClick={(e) => { e.preventDefault(); back(["payments"]); }}>
       <IconBack size={16} /> {t("backToPayments")}
     </a>
   );
   if (!story) {
     return (
       <section className="page">
-        {back}
+        {way}
         {problem ? <Problem problem={problem} again={again} /> : loading && <Waiting what={t("reading")} />}
       </section>
     );
@@ -57,7 +57,7 @@ export function Story({ paymentRef }: { paymentRef: string }) {
   const acts = story.may.filter((m, i, all) => all.indexOf(m) === i);
   return (
     <section className="page story">
-      {back}
+      {way}
       <header className="told">
         <h1>
           <Money value={p.amount} back={goesBack(p.kind)} size="big" />
