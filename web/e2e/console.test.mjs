@@ -85,7 +85,10 @@ test("the list: newest first, the search line, filters in the address, back and 
   await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 6);
 
   await page.locator(".pick").first().click();
-  await page.locator(".ant-select-item-option", { hasText: "未批准" }).click();
+  await page.locator(".choose label", { hasText: "未批准" }).click();
+  await page.waitForTimeout(300); // the list has unfolded
+  await sound(page, "states");
+  await shot(page, "states");
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
   assert.equal(hash(), "#/payments?state=declined");

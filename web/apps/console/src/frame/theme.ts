@@ -28,7 +28,6 @@ export function lookOf(theme: Theme, touch: boolean): ThemeConfig {
     },
     components: {
       Button: { fontWeight: 600, primaryShadow: "none", defaultShadow: "none", dangerShadow: "none", dangerColor: token("on-fail") },
-      Select: { optionSelectedBg: token("go-soft"), multipleItemBg: token("go-soft") },
       Drawer: { paddingLG: px("s6") },
     },
   };

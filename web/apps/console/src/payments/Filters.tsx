@@ -1,4 +1,4 @@
-import { Button, DatePicker, Input, Popover, Select, type InputRef } from "antd";
+import { Button, Checkbox, DatePicker, Input, Popover, type InputRef } from "antd";
 import dayjs from "dayjs";
 import { useEffect, useRef, useState, type MutableRefObject } from "react";
 import { IconCross, IconDown } from "@huika/ui";
@@ -22,12 +22,10 @@ export function Filters({ filter, set, search }: Props & { search: MutableRefObj
     <div className="filters" data-open={open}>
       <Search filter={filter} set={set} search={search} />
       <Button className="fold" aria-expanded={open} onClick={() => setOpen(!open)} icon={<IconDown size={16} />} iconPlacement="end">{t("filters")}</Button>
-      <Select mode="multiple" allowClear maxTagCount={1} className="pick" aria-label={t("state")} placeholder={t("anyState")} value={filter.state ?? []} showSearch={false}
-        options={Object.keys(states).map((s) => ({ value: s as Payment["state"], label: stateWord(language, s as Payment["state"]) }))}
-        onChange={(v: Payment["state"][]) => set(v.length ? { ...filter, state: v } : without(filter, "state"))} />
-      <Select mode="multiple" allowClear maxTagCount={1} className="pick" aria-label={t("kind")} placeholder={t("anyKind")} value={filter.kind ?? []} showSearch={false}
-        options={Object.keys(kinds).map((k) => ({ value: k as Payment["kind"], label: kindWord(language, k as Payment["kind"]) }))}
-        onChange={(v: Payment["kind"][]) => set(v.length ? { ...filter, kind: v } : without(filter, "kind"))} />
+      <Pick name={t("state")} any={t("anyState")} all={Object.keys(states) as Payment["state"][]} word={(v) => stateWord(language, v)} chosen={filter.state ?? []}
+        choose={(v) => set(v.length ? { ...filter, state: v } : without(filter, "state"))} />
+      <Pick name={t("kind")} any={t("anyKind")} all={Object.keys(kinds) as Payment["kind"][]} word={(v) => kindWord(language, v)} chosen={filter.kind ?? []}
+        choose={(v) => set(v.length ? { ...filter, kind: v } : without(filter, "kind"))} />
       <DatePicker.RangePicker className="span" format="YYYY-MM-DD" allowEmpty={[true, true]} aria-label={t("time")} placeholder={[t("from"), t("to")]}
         value={[filter.from ? dayjs(filter.from) : null, filter.to ? dayjs(filter.to).subtract(1, "ms") : null]}
         presets={[
@@ -44,6 +42,28 @@ export function Filters({ filter, set, search }: Props & { search: MutableRefObj
       <Rest filter={filter} set={set} />
       <Chips filter={filter} set={set} />
     </div>
+  );
+}
+
+/** Any of several words: a button that says which, and a list to mark them in. */
+function Pick<V extends string>({ name, any, all, word, chosen, choose }: { name: string; any: string; all: V[]; word: (v: V) => string; chosen: readonly V[]; choose: (v: V[]) => void }) {
+  const content = (
+    <fieldset className="choose">
+      <legend className="quiet-for-eyes">{name}</legend>
+      {all.map((v) => (
+        <Checkbox key={v} checked={chosen.includes(v)} onChange={(e) => choose(e.target.checked ? [...chosen, v] : chosen.filter((c) => c !== v))}>
+          {word(v)}
+        </Checkbox>
+      ))}
+    </fieldset>
+  );
+  return (
+    <Popover trigger="click" placement="bottomLeft" content={content} destroyOnHidden>
+      <Button className="pick" icon={<IconDown size={16} />} iconPlacement="end">
+        <span className="quiet-for-eyes">{name}: </span>
+        {chosen.length === 0 ? any : chosen.length === 1 ? word(chosen[0] as V) : `${word(chosen[0] as V)} +${chosen.length - 1}`}
+      </Button>
+    </Popover>
   );
 }
 
