@@ -289,7 +289,7 @@ test("places: live, batches, merchants, terminals, host", async () => {
   await sound(page, "batch");
   await shot(page, "batch");
   await page.goto(at("host"));
-  await page.locator(".links li", { hasText: "已连通" }).waitFor(WAIT);
+  await page.locator(".links li", { hasText: "已连通" }).first().waitFor(WAIT);
   await sound(page, "host");
   await shot(page, "host");
   await page.goto(at("nowhere"));

@@ -46,7 +46,7 @@ export function Chart({ question, now, says, series, data, unit = "", sparse = f
         scales: { x: { time: true, range: (_u, _min, max) => [max - SPAN_S, max] }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.1, 1)] } },
         axes: [
           { ...axis, grid: { show: false }, values: (_u, at) => at.map((s) => new Date(s * 1000).toLocaleTimeString(language === "zh" ? "zh-CN" : "en-GB", { hour12: false, hour: "2-digit", minute: "2-digit" })), space: 80, size: 24, incrs: [60, 120, 300] },
-          { ...axis, size: 48, splits: (_u, _i, min, max) => [min, Math.round(max / 2), Math.floor(max)].filter((v, i, all) => all.indexOf(v) === i), values: (_u, at) => at.map((v) => `${v}${unit}`) },
+          { ...axis, size: 48, splits: (_u, _i, min, max) => (max < 4 ? [min, Math.floor(max)] : [min, Math.round(max / 2), Math.floor(max)]), values: (_u, at) => at.map((v) => `${v}${unit}`) },
         ],
         series: [{}, ...(JSON.parse(made) as Series[]).map((s): uPlot.Series => ({ label: s.label, stroke: ink(s.ink), width: 2, points: { show: sparse, size: 5, fill: ink(s.ink) }, ...(s.dash ? { dash: [4, 4] } : {}), ...(s.area ? { fill: ink("go-soft") } : {}) }))],
       },
