@@ -2,7 +2,7 @@ import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["built/", "node_modules/", "apps/pos/src/api/pos.ts", "apps/pos/src/api/tray.ts", "e2e/shots/"] },
+  { ignores: ["built/", "node_modules/", "apps/pos/src/api/pos.ts", "apps/pos/src/api/tray.ts", "apps/console/src/api/console.ts", "e2e/shots/"] },
   ...tseslint.configs.recommended,
   {
     files: ["**/*.{ts,tsx}"],

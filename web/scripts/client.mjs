@@ -10,6 +10,7 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const targets = [
   { from: at("../../httpapi/api/pos.yaml"), to: at("../apps/pos/src/api/pos.ts") },
   { from: at("../../httpapi/api/demo.yaml"), to: at("../apps/pos/src/api/tray.ts") },
+  { from: at("../../httpapi/api/console.yaml"), to: at("../apps/console/src/api/console.ts") },
 ];
 
 /** The TypeScript type of one JSON schema. */

@@ -1,6 +1,5 @@
 import { useCallback, useEffect, useState, type DragEvent } from "react";
-import { useTheme } from "@huika/ui";
-import { call, Refused } from "./api/call.ts";
+import { call, Refused, useTheme } from "@huika/ui";
 import { useLive } from "./api/live.ts";
 import type { StartOutputBody, View, Words } from "./api/pos.ts";
 import { Status } from "./parts/Status.tsx";

@@ -1,4 +1,5 @@
-// What all Huika apps share: language, theme, tones, icons, sealing; tokens.css beside it.
+// What all Huika apps share: language, theme, tones, icons, sealing, requests; tokens.css beside it.
+export * from "./call.ts";
 export * from "./hpke.js";
 export * from "./icons.tsx";
 export * from "./language.tsx";

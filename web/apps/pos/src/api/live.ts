@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { call, Refused } from "./call.ts";
+import { call, Refused } from "@huika/ui";
 
 export type Link = "up" | "down" | "not_paired";
 

@@ -1,6 +1,5 @@
 import { useCallback, useState } from "react";
-import { IconCheck, IconCross, IconLook, IconPrint, IconReceipt } from "@huika/ui";
-import { call, Refused } from "../api/call.ts";
+import { call, IconCheck, IconCross, IconLook, IconPrint, IconReceipt, Refused } from "@huika/ui";
 import type { PaymentView, Result, Words } from "../api/pos.ts";
 import { Amount } from "../parts/Amount.tsx";
 import { useKeys } from "../parts/useKeys.ts";

@@ -1,6 +1,5 @@
 import { useCallback, useMemo, useState } from "react";
-import { IconLock, seal } from "@huika/ui";
-import { call, Refused } from "../api/call.ts";
+import { call, IconLock, Refused, seal } from "@huika/ui";
 import type { PaymentView, PINView } from "../api/pos.ts";
 import { Amount } from "../parts/Amount.tsx";
 import { useKeys } from "../parts/useKeys.ts";

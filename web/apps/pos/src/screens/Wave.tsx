@@ -1,6 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
-import { IconWave, play } from "@huika/ui";
-import { call, Refused } from "../api/call.ts";
+import { call, IconWave, play, Refused } from "@huika/ui";
 import type { CancelOutputBody, PaymentView, ReaderView, Words } from "../api/pos.ts";
 import { Amount } from "../parts/Amount.tsx";
 import { useKeys } from "../parts/useKeys.ts";

@@ -1,6 +1,5 @@
 import { useCallback, useMemo, useState } from "react";
-import { IconCards, IconCross, IconDown } from "@huika/ui";
-import { call, Refused } from "../api/call.ts";
+import { call, IconCards, IconCross, IconDown, Refused } from "@huika/ui";
 import { useLive } from "../api/live.ts";
 import type { Card, Faults, Tray as Desk } from "../api/tray.ts";
 import { useKeys } from "../parts/useKeys.ts";
