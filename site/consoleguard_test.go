@@ -245,7 +245,7 @@ func TestPlaces(t *testing.T) {
 	}
 	var st console.Status
 	d.send("GET", "/api/v1/status", nil).into(&st)
-	if len(st.Lanes) != 16 || !st.Lanes[3].Owned || len(st.Schemes) != 1 || !st.Schemes[0].Up || st.Mode != "demo" || st.Open != 0 {
+	if len(st.Lanes) != 16 || !st.Lanes[3].Owned || len(st.Schemes) != 6 || !st.Schemes[0].Up || st.Mode != "demo" || st.Open != 0 {
 		t.Errorf("%+v", st)
 	}
 	from := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
