@@ -18,8 +18,7 @@ const (
 	sm2Scalar        = 32
 )
 
-// sm2UserID is the standard user id that goes into the hash (GM/T 0009). That
-// PBOC's certificates use it is by public description.
+// sm2UserID is the standard user id that goes into the hash (GM/T 0009); real certificates verify with it.
 var sm2UserID = []byte("1234567812345678")
 
 // ErrSignatureSM2 says that an SM2 signature does not verify.

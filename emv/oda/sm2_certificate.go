@@ -8,17 +8,17 @@ import (
 
 // SM2 certificates of PBOC 3.0 (JR/T 0025.17) stand in clear, with a signature
 // behind the fields, and take the places of RSA's: 90, 9F46 and 9F4B. There is
-// neither remainder nor exponent. The layouts were seen in public code of
-// terminals; what a signature covers beside the fields (the card's: the static
-// data; the dynamic one: the terminal's data) follows RSA's order, by public
-// description, and was checked against no vector.
+// neither remainder nor exponent. Layouts and what the signatures cover were seen
+// in public code of terminals and of a card tester; certificates were checked
+// against a real chain. That fDDA signs RSA's terminal data under SM2 too is
+// taken over from RSA, without a vector.
 const (
 	formatSM2Issuer  = 0x12
 	formatSM2ICC     = 0x14
 	formatSM2Dynamic = 0x15
 	algorithmSM2     = 0x04 // signature algorithm indicator
 	encryptionNone   = 0x00 // encryption algorithm indicator: not in use
-	parametersSM2    = 0x11 // curve parameter indicator (public description)
+	parametersSM2    = 0x11 // curve parameter indicator
 )
 
 // IsSM2Issuer reports that an issuer certificate (90) has the form of SM2. An

@@ -365,3 +365,57 @@ func BenchmarkSignSM2(b *testing.B) {
 		}
 	}
 }
+
+// A real chain that public programs carry: UnionPay's CA key 18 with its own
+// signature (a terminal's parameter download), an issuer certificate under it and
+// a test card's certificate over signed records and AIP (a card tester).
+const (
+	vectorSM2CA     = "3101010000A0000003331812300411403771" + "0FEB7CC3617767874E85509C268E8F931D68773E93A89F39A4247DFE2D280FC5BC838353885B6DAD447C8F90116BD9D314047591989F67F319544D42A48B" + "DBDA8F27CF839323920DF931DC51943AE26A376F7EB2529F7233230B63CE15ABA76C1E508DA4A98675A2B522D2722BDF5CD93953973F241F568B282BB66CECDD"
+	vectorSM2Issuer = "1262354897123000125804001140C9DAD9AC482C02D489E24EEDFCE7C2F0EA4450D208E8E3847FDDCE6B9D55EDC8C97154E019C9E5C1419629587C9C923529D5A18D1715E6EF9DAEB057987FEDFAE1F1F48346B2E90A4443CB7DD42748236C2264FCE4A47B68EF505F2E2FCE4736BA8EC9B67611DB07E31FA90E245300BA278EBDD345508FACE2485E242CE09363"
+	vectorSM2ICC    = "14623548973000021812FF0625007EB004001140342A63B591135AEFC30A2A308A0F8185FB6E35A85F75A26487501B0CAFE391113BEDDA0888B126FC7F64E2E070F9CC06D456BF7C984EE7D1194F9DE23D9ADCA3C4D73FA5EA6B7040AACE51D5AE016DA2DD74F7147BFD31925EFE8C09E5308C26BD54FFE78B8CEEBF140E7506B9418B209C4D244F799CC8B6E3E0FA2F3212DC22"
+	vectorSM2Static = "5F24032506015F25031706015A096235489730000218129F0702FF008E0C000000000000000002031F009F0D05D8609CA8009F0E0500100000009F0F05D8689CF8005F280201569F080200308C1B9F02069F03069F1A0295055F2A029A039C019F37049F21039F4E148D1A8A029F02069F03069F1A0295055F2A029A039C019F37049F2103"
+)
+
+func TestSM2Vector(t *testing.T) {
+	ca, err := ParseSM2CA(fromHex(t, vectorSM2CA))
+	if err != nil || ca.RID != [5]byte{0xA0, 0, 0, 3, 0x33} || ca.Index != 0x18 || ca.Expiry != time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC) {
+		t.Fatalf("%+v %v", ca, err)
+	}
+	pan, day := fromHex(t, "623548973000021812"), time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)
+	issuer := fromHex(t, vectorSM2Issuer)
+	key, info, err := VerifySM2Issuer(ca, issuer, pan, day)
+	if err != nil || !IsSM2Issuer(issuer) || info.IssuerID != "62354897" || info.Serial != [3]byte{0, 0x12, 0x58} {
+		t.Fatalf("%+v %v", info, err)
+	}
+	static, err := StaticData(fromHex(t, vectorSM2Static), []byte{0x82}, []byte{0x7C, 0x00})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := VerifySM2ICC(key, fromHex(t, vectorSM2ICC), pan, static, day); err != nil {
+		t.Error(err)
+	}
+	if _, err := VerifySM2ICC(key, fromHex(t, vectorSM2ICC), pan, static[:len(static)-2], day); !errors.Is(err, ErrSignatureSM2) {
+		t.Errorf("without the AIP: %v", err)
+	}
+	if _, err := VerifySM2ICC(key, fromHex(t, vectorSM2ICC), pan, static, day.AddDate(0, 1, 0)); !errors.Is(err, ErrExpired) {
+		t.Errorf("after its last month: %v", err)
+	}
+	whole := fromHex(t, vectorSM2CA)
+	for i := range whole {
+		b := bytes.Clone(whole)
+		b[i] ^= 1
+		if _, err := ParseSM2CA(b); err == nil {
+			t.Errorf("CA certificate, byte %d changed: still taken", i)
+		}
+	}
+	own, err := SignSM2CA(sm2Key(t, 1), ca.RID, ca.Index, 12, 2030)
+	if err != nil || !bytes.Equal(own[:sm2CAHead], whole[:sm2CAHead]) {
+		t.Fatalf("%X %v", own, err)
+	}
+	if k, err := ParseSM2CA(own); err != nil || k.Key != sm2Key(t, 1).Public() {
+		t.Errorf("%+v %v", k, err)
+	}
+	if _, err := SignSM2CA(sm2Key(t, 1), ca.RID, ca.Index, 13, 2030); !errors.Is(err, ErrCertificate) {
+		t.Errorf("month 13: %v", err)
+	}
+}
