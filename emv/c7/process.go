@@ -39,7 +39,7 @@ const (
 // Process is one tap, from activation to outcome.
 func (k *Kernel) Process(ctx context.Context, in emv.Input, card emv.Transceiver) (emv.Outcome, error) {
 	if in.Online != nil {
-		return afterOnline(&in), nil
+		return update(ctx, &in, card)
 	}
 	t := &tap{in: &in, arena: make([]byte, 0, arenaSize), static: make([]byte, 0, staticSize)}
 	if err := t.term.fill(&k.Config, &in); err != nil {

@@ -30,6 +30,7 @@ type terminalData struct {
 	mcc            [2]byte // 9F15
 	ifd            [8]byte // 9F1E
 	floor          [4]byte // 9F1B, binary
+	sm             [1]byte // DF69: 01 where the terminal has SM2, SM3 and SM4
 	terminal       emv.Terminal
 	merchantCustom []byte // 9F7C
 }
@@ -69,6 +70,9 @@ func (d *terminalData) fill(c *Config, in *emv.Input) error {
 	}
 	copy(d.ifd[:], term.IFDSerial)
 	d.floor = [4]byte{byte(c.FloorLimit >> 24), byte(c.FloorLimit >> 16), byte(c.FloorLimit >> 8), byte(c.FloorLimit)}
+	if c.SM {
+		d.sm[0] = smSupported
+	}
 	d.terminal, d.merchantCustom = *term, tx.MerchantCustom
 	if _, err := io.ReadFull(in.Rand, d.un[:]); err != nil {
 		return fmt.Errorf("kernel 7: unpredictable number: %w", err)
@@ -76,8 +80,10 @@ func (d *terminalData) fill(c *Config, in *emv.Input) error {
 	return nil
 }
 
-// get answers a PDOL's tags. What it does not know becomes zeros, among it
-// DF69 (SM algorithms supported): none are.
+// smSupported is DF69 of a terminal that has the SM algorithms (public description).
+const smSupported = 0x01
+
+// get answers a PDOL's tags. What it does not know becomes zeros.
 func (d *terminalData) get(t tlv.Tag) ([]byte, bool) {
 	switch t {
 	case tag.TTQ:
@@ -118,6 +124,8 @@ func (d *terminalData) get(t tlv.Tag) ([]byte, bool) {
 		return d.ifd[:], true
 	case tag.FloorLimit:
 		return d.floor[:], true
+	case tag.SMSupport:
+		return d.sm[:], true
 	case tag.MerchantID:
 		return []byte(d.terminal.MerchantID), true
 	case tag.TerminalID:
