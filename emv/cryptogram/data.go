@@ -78,6 +78,8 @@ func NewCVR(t Type) CVR { return CVR{0x03, 0x80 | byte(t)} }
 const (
 	cvrVerified    = 0x04 // byte 2: verified by the card or device
 	cvrFailed      = 0x02 // byte 2: verification by the card or device failed
+	cvrAuthFailed  = 0x08 // byte 3: issuer authentication failed on the last online transaction
+	cvrScript      = 0x08 // byte 4: an issuer script failed
 	cvrDDA         = 0x02 // byte 4: DDA performed
 	cvrPINExpected = 0x01 // byte 4: PIN expected and not verified by the card
 )
@@ -102,6 +104,18 @@ func (c CVR) WithOnlinePIN() CVR { c[3] |= cvrPINExpected; return c }
 
 // WithDDA is c with the statement of DDA.
 func (c CVR) WithDDA() CVR { c[3] |= cvrDDA; return c }
+
+// IssuerAuthFailed reports that the card says: the last ARPC was wrong.
+func (c CVR) IssuerAuthFailed() bool { return c[2]&cvrAuthFailed != 0 }
+
+// ScriptFailed reports that the card says: a command of the last scripts was refused.
+func (c CVR) ScriptFailed() bool { return c[3]&cvrScript != 0 }
+
+// WithIssuerAuthFailed is c with the statement of IssuerAuthFailed.
+func (c CVR) WithIssuerAuthFailed() CVR { c[2] |= cvrAuthFailed; return c }
+
+// WithScriptFailed is c with the statement of ScriptFailed.
+func (c CVR) WithScriptFailed() CVR { c[3] |= cvrScript; return c }
 
 // IAD is 9F10 of UnionPay: 07 ‖ derivation key index ‖ cryptogram version ‖ CVR(4) ‖
 // algorithm (01: triple DES, 04: SM4), then optionally issuer discretionary data
