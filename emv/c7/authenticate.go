@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"huika/emv"
+	"huika/emv/book3"
 	"huika/emv/oda"
 	"huika/emv/tag"
 )
@@ -92,12 +93,12 @@ func verifyFDDA(c *Config, t *tap) error {
 	}
 	pan := get(tag.PAN)
 	if pan == nil {
-		pan = t.track2.coded()
+		pan = book3.Compressed(t.track2.Number)
 	}
 	var buf [64]byte
 	x := signed{
 		rid: [5]byte(t.in.AID[:5]), index: index[0], pan: pan, static: static,
-		terminal: oda.FDDAData(buf[:0], t.term.un[:], t.term.amount[:], t.term.currency[:], auth),
+		terminal: oda.FDDAData(buf[:0], t.term.UN[:], t.term.value(tag.AmountAuthorised), t.term.value(tag.TransactionCurrency), auth),
 	}
 	verify := t.verifyRSA
 	if _, exponent := t.card.get(tag.IssuerExponent); !exponent && oda.IsSM2Issuer(get(tag.IssuerCertificate)) {
@@ -131,7 +132,7 @@ func (t *tap) verifyRSA(c *Config, x *signed) (oda.Dynamic, error) {
 		return oda.Dynamic{}, errNoCAKey
 	}
 	issuer, info, err := oda.RecoverIssuer(ca, get(tag.IssuerCertificate), get(tag.IssuerRemainder), get(tag.IssuerExponent),
-		string(t.track2.pan[:t.track2.n]), now)
+		t.track2.Number, now)
 	if err != nil {
 		return oda.Dynamic{}, err
 	}

@@ -1,6 +1,7 @@
 package c7
 
 import (
+	"huika/emv/book3"
 	"huika/emv/oda"
 	"huika/pay"
 )
@@ -14,8 +15,8 @@ const Version = 0x0030
 
 // Bounds of one tap.
 const (
-	MaxRecords = 32 // READ RECORD commands
-	MaxObjects = 96 // data objects of the card
+	MaxRecords = book3.MaxRecords // READ RECORD commands
+	MaxObjects = 96               // data objects of the card
 )
 
 // Config is a terminal's configuration of the kernel. Limits are minor units.

@@ -6,6 +6,7 @@ import (
 
 	"huika/emv"
 	"huika/emv/apdu"
+	"huika/emv/book3"
 	"huika/emv/dol"
 	"huika/emv/tag"
 	"huika/emv/tlv"
@@ -23,7 +24,7 @@ type tap struct {
 	crypto    cryptogram
 	ctq       [2]byte
 	hasCTQ    bool
-	track2    track2
+	track2    book3.Track2
 	oda       emv.ODA
 	cvm       emv.CVM
 	goOnline  bool // a rule of the terminal wants the issuer
