@@ -53,9 +53,18 @@ func (i *Issuer) UnionPayScriptKeys() cryptogram.PBOCKeys {
 	return cryptogram.PBOCKeys{TDES: i.derivedIMK("unionpay script integrity"), SM4: i.derivedIMK("unionpay sm4 script integrity")}
 }
 
-// smData is what a UnionPay card has for the SM algorithms: SM2 certificates over
-// record, the signed one, and aip; SM4 keys. chip names the certified chip key,
-// signs the one that the card signs with: another one for a clone.
+// WithSM gives a UnionPay card the SM algorithms beside those that it has: SM2
+// certificates over its signed record and AIP, and SM4 keys. chip names the
+// certified chip key, signs the one that the card signs with: another one for a clone.
+func (i *Issuer) WithSM(d card.Data, pan pay.PAN, psn, chip, signs string) (card.Data, error) {
+	if len(d.Records) == 0 || !d.Records[0].Signed {
+		return card.Data{}, fmt.Errorf("%w: the first record is not the signed one", card.ErrData)
+	}
+	var err error
+	d.SM, err = i.smData(pan, psn, d.Records[0].Body, d.AIP, chip, signs)
+	return d, err
+}
+
 func (i *Issuer) smData(pan pay.PAN, psn string, record []byte, aip [2]byte, chip, signs string) (*card.SMData, error) {
 	udk, err := cryptogram.PBOCSM4.CardKey(i.UnionPayKeys().SM4, pan, psn)
 	if err != nil {
@@ -83,6 +92,15 @@ func (i *Issuer) smData(pan pay.PAN, psn string, record []byte, aip [2]byte, chi
 	}
 	return &card.SMData{Key: key, UDK: udk, ScriptK: script,
 		Records: append([]card.Record{{SFI: sfiData, Number: 1, Signed: true, Body: record}}, keys...)}, nil
+}
+
+// UnionPayData is what a UnionPay card is personalised with, for tests that misbehave.
+func (i *Issuer) UnionPayData(name string) (card.Data, error) {
+	p, ok := ProfileByName(name)
+	if !ok || p.Form == FormThing {
+		return card.Data{}, fmt.Errorf("no UnionPay card is named %q", name)
+	}
+	return i.personalise(p)
 }
 
 // smKeys are the records with the SM2 certificates.
