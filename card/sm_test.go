@@ -16,7 +16,7 @@ import (
 	"huika/pay"
 )
 
-// smData is a named card with the SM algorithms beside its own.
+// smData is a named card and its account.
 func smData(t testing.TB, name string) (card.Data, pay.PAN, string) {
 	t.Helper()
 	i := perso.TestIssuer()
@@ -26,9 +26,6 @@ func smData(t testing.TB, name string) (card.Data, pay.PAN, string) {
 	}
 	for _, a := range i.Accounts(func(string) string { return "123456" }) {
 		if a.Profile == name {
-			if d, err = i.WithSM(d, a.PAN, a.PSN, name, name); err != nil {
-				t.Fatal(err)
-			}
 			return d, a.PAN, a.PSN
 		}
 	}
@@ -47,7 +44,7 @@ func newCard(t testing.TB, d card.Data) *card.Card {
 
 // The card chooses by DF69; certificates, signature and cryptogram are of one family, and each answer fits one response.
 func TestSMChoice(t *testing.T) {
-	d, account, psn := smData(t, "unionpay-phone")
+	d, account, psn := smData(t, "unionpay-sm")
 	smOnly := d
 	smOnly.Key, smOnly.UDK, smOnly.Records = nil, pay.Secret{}, nil
 	for _, c := range []struct {
@@ -62,7 +59,7 @@ func TestSMChoice(t *testing.T) {
 		if err != nil || (iad.Algorithm == cryptogram.AlgorithmSM4) != c.sm || oda.IsSM2Issuer(o[tag.IssuerCertificate]) != c.sm || (len(o[tag.IssuerExponent]) == 0) != c.sm || p.longest > 256 {
 			t.Errorf("%s: IAD %+v %v, longest answer %d", c.name, iad, err, p.longest)
 		}
-		if _, ok, err := cryptogram.VerifyPBOC(perso.TestIssuer().UnionPayKeys(), account, psn, func(g tlv.Tag) ([]byte, bool) { v, ok := o[g]; return v, ok }); !ok || err != nil {
+		if _, ok, err := cryptogram.VerifyPBOC(perso.TestIssuer().MasterKeys(perso.UnionPay).PBOC(), account, psn, func(g tlv.Tag) ([]byte, bool) { v, ok := o[g]; return v, ok }); !ok || err != nil {
 			t.Errorf("%s: cryptogram %v %v", c.name, ok, err)
 		}
 		if !c.sm {
@@ -108,7 +105,7 @@ func answered(t testing.TB, d card.Data, df69 string) (*card.Card, map[tlv.Tag][
 func TestUnionPayUpdate(t *testing.T) {
 	for _, df69 := range []string{"00", "01"} {
 		for _, version := range []byte{cryptogram.VersionPBOC01, cryptogram.VersionPBOC17} {
-			d, account, psn := smData(t, "unionpay-debit")
+			d, account, psn := smData(t, "unionpay-sm")
 			d.IssuerUpdate, d.Version = true, version
 			c, o := answered(t, d, df69)
 			if o[tag.CTQ][1]&0x40 == 0 || !bytes.Equal(o[tag.CTQ], o[tag.CardAuthData][5:]) {
@@ -119,10 +116,10 @@ func TestUnionPayUpdate(t *testing.T) {
 				t.Fatal(iad, err)
 			}
 			cipher, _ := cryptogram.PBOCOf(iad.Algorithm)
-			keys, scripts := perso.TestIssuer().UnionPayKeys(), perso.TestIssuer().UnionPayScriptKeys()
-			master, scriptMaster := keys.TDES, scripts.TDES
+			keys := perso.TestIssuer().MasterKeys(perso.UnionPay)
+			master, scriptMaster := keys.Cryptogram, keys.Script
 			if df69 == "01" {
-				master, scriptMaster = keys.SM4, scripts.SM4
+				master, scriptMaster = keys.SM4, keys.SM4Script
 			}
 			udk, err := cipher.CardKey(master, account, psn)
 			if err != nil {
@@ -182,7 +179,7 @@ func TestUnionPayUpdate(t *testing.T) {
 }
 
 func TestUnionPayUpdateRefuses(t *testing.T) {
-	d, _, _ := smData(t, "unionpay-debit")
+	d, _, _ := smData(t, "unionpay-sm")
 	auth := apdu.Command{INS: apdu.InsExternalAuth, Data: make([]byte, 10), Le: -1}.Append(nil)
 	block := apdu.Command{CLA: 0x84, INS: 0x1E, Data: make([]byte, 4), Le: -1}.Append(nil)
 	c := newCard(t, d)
@@ -207,15 +204,10 @@ func TestSMPersonalisationRefused(t *testing.T) {
 		"SM record 0":        func(d *card.Data) { d.SM.Records[1].Number = 0 },
 		"cryptogram version": func(d *card.Data) { d.Version = 0x18 },
 	} {
-		d, _, _ := smData(t, "unionpay-debit")
+		d, _, _ := smData(t, "unionpay-sm")
 		change(&d)
 		if _, err := card.New(d, card.NewMemoryState(), seeded()); !errors.Is(err, card.ErrData) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	d, account, psn := smData(t, "unionpay-debit")
-	d.Records = d.Records[1:]
-	if _, err := perso.TestIssuer().WithSM(d, account, psn, "x", "x"); !errors.Is(err, card.ErrData) {
-		t.Errorf("no signed record: %v", err)
 	}
 }

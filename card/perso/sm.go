@@ -42,79 +42,65 @@ func IsDemoSM2CA(k oda.SM2CAKey) bool {
 	return k.Index >= demoIndexMin && k.Index <= demoIndexMax || err != nil || k.Key == test[0].Key
 }
 
-// UnionPayKeys are the issuer's master keys of UnionPay cryptograms, one a cipher,
-// for cryptogram.VerifyPBOC. Each has 16 bytes, the first four "DEMO".
-func (i *Issuer) UnionPayKeys() cryptogram.PBOCKeys {
-	return cryptogram.PBOCKeys{TDES: i.imk, SM4: i.derivedIMK("unionpay sm4 cryptogram")}
+// PBOC are the cryptogram keys for cryptogram.VerifyPBOC.
+func (k MasterKeys) PBOC() cryptogram.PBOCKeys {
+	return cryptogram.PBOCKeys{TDES: k.Cryptogram, SM4: k.SM4}
 }
 
-// UnionPayScriptKeys are those of issuer scripts.
-func (i *Issuer) UnionPayScriptKeys() cryptogram.PBOCKeys {
-	return cryptogram.PBOCKeys{TDES: i.derivedIMK("unionpay script integrity"), SM4: i.derivedIMK("unionpay sm4 script integrity")}
-}
-
-// WithSM gives a UnionPay card the SM algorithms beside those that it has: SM2
-// certificates over its signed record and AIP, and SM4 keys. chip names the
-// certified chip key, signs the one that the card signs with: another one for a clone.
-func (i *Issuer) WithSM(d card.Data, pan pay.PAN, psn, chip, signs string) (card.Data, error) {
-	if len(d.Records) == 0 || !d.Records[0].Signed {
-		return card.Data{}, fmt.Errorf("%w: the first record is not the signed one", card.ErrData)
-	}
-	var err error
-	d.SM, err = i.smData(pan, psn, d.Records[0].Body, d.AIP, chip, signs)
-	return d, err
-}
-
-func (i *Issuer) smData(pan pay.PAN, psn string, record []byte, aip [2]byte, chip, signs string) (*card.SMData, error) {
-	udk, err := cryptogram.PBOCSM4.CardKey(i.UnionPayKeys().SM4, pan, psn)
+// smData is what a UnionPay card has for the SM algorithms: SM2 certificates over
+// record, the signed one, and the AIP; SM4 keys. A clone signs with a key of its own.
+func (i *Issuer) smData(p Profile, pan pay.PAN, record []byte) (*card.SMData, error) {
+	psn, keys := string(p.owner.Account.Sequence), i.MasterKeys(UnionPay)
+	udk, err := cryptogram.PBOCSM4.CardKey(keys.SM4, pan, psn)
 	if err != nil {
 		return nil, err
 	}
-	script, err := cryptogram.PBOCSM4.CardKey(i.UnionPayScriptKeys().SM4, pan, psn)
+	if p.own.does(wrongCardKey) {
+		udk = otherKey(udk)
+	}
+	script, err := cryptogram.PBOCSM4.CardKey(keys.SM4Script, pan, psn)
 	if err != nil {
 		return nil, err
 	}
-	genuine, err := i.sm2Key("chip " + chip)
+	genuine, err := i.sm2Key("chip " + p.owner.Name)
 	if err != nil {
 		return nil, err
 	}
-	key, err := i.sm2Key("chip " + signs)
-	if err != nil {
-		return nil, err
+	key := genuine
+	if p.own.does(wrongChipKey) {
+		if key, err = i.sm2Key("chip " + p.own.Name); err != nil {
+			return nil, err
+		}
 	}
 	static, err := oda.StaticData(record, aipList, aip[:])
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.smKeys(pan, genuine.Public(), static)
+	certificates, err := i.smKeys(p, pan, genuine.Public(), static)
 	if err != nil {
 		return nil, err
 	}
 	return &card.SMData{Key: key, UDK: udk, ScriptK: script,
-		Records: append([]card.Record{{SFI: sfiData, Number: 1, Signed: true, Body: record}}, keys...)}, nil
-}
-
-// UnionPayData is what a UnionPay card is personalised with, for tests that misbehave.
-func (i *Issuer) UnionPayData(name string) (card.Data, error) {
-	p, ok := ProfileByName(name)
-	if !ok || p.Form == FormThing {
-		return card.Data{}, fmt.Errorf("no UnionPay card is named %q", name)
-	}
-	return i.personalise(p)
+		Records: append([]card.Record{{SFI: sfiData, Number: 1, Signed: true, Body: alter(p, record)}}, certificates...)}, nil
 }
 
 // smKeys are the records with the SM2 certificates.
-func (i *Issuer) smKeys(pan pay.PAN, icc oda.SM2PublicKey, static []byte) ([]card.Record, error) {
-	ca, err := i.sm2Key("ca")
+func (i *Issuer) smKeys(p Profile, pan pay.PAN, icc oda.SM2PublicKey, static []byte) ([]card.Record, error) {
+	authority := "ca"
+	if p.own.does(wrongAuthority) {
+		authority = "another ca"
+	}
+	ca, err := i.sm2Key(authority)
 	if err != nil {
 		return nil, err
 	}
+	s, _ := schemeByName(UnionPay)
 	issuer, err := i.sm2Key("issuer")
 	if err != nil {
 		return nil, err
 	}
 	month, year := int(i.certEnd.Month()), i.certEnd.Year()
-	issuerCert, err := oda.SignSM2Issuer(ca, oda.SM2Subject{ID: issuerID, Month: month, Year: year, Serial: [3]byte{0xDE, 0x30, 0x03}, Key: issuer.Public()})
+	issuerCert, err := oda.SignSM2Issuer(ca, oda.SM2Subject{ID: s.issuer, Month: month, Year: year, Serial: [3]byte{0xDE, 0x30, 0x03}, Key: issuer.Public()})
 	if err != nil {
 		return nil, fmt.Errorf("issuer certificate: %w", err)
 	}

@@ -19,29 +19,26 @@ import (
 	"huika/pay"
 )
 
-// smField is a reader with a UnionPay card that has the SM algorithms; signs names its chip key.
-func smField(t *testing.T, name, signs string, change func(*card.Data)) (*field, perso.Account) {
+// smField is a reader with a UnionPay card by name, changed where change is given.
+func smField(t *testing.T, name string, change func(*card.Data)) (*field, perso.Account) {
 	t.Helper()
 	i := perso.TestIssuer()
 	d, err := i.UnionPayData(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if change != nil {
+		change(&d)
+	}
+	c, err := card.New(d, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := perso.ProfileByName(name)
 	for _, a := range i.Accounts(func(string) string { return "123456" }) {
-		if a.Profile != name {
-			continue
+		if a.Profile == p.Account {
+			return &field{card: c, lostAt: -1}, a
 		}
-		if d, err = i.WithSM(d, a.PAN, a.PSN, name, signs); err != nil {
-			t.Fatal(err)
-		}
-		if change != nil {
-			change(&d)
-		}
-		c, err := card.New(d, card.NewMemoryState(), rand.NewChaCha8([32]byte{1}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &field{card: c, lostAt: -1}, a
 	}
 	t.Fatalf("no account %s", name)
 	return nil, perso.Account{}
@@ -80,22 +77,22 @@ func smSale(t *testing.T, p *entry.Point) entry.Result {
 func TestSMPairings(t *testing.T) {
 	smOnly := func(d *card.Data) { d.Key, d.UDK, d.Records = nil, pay.Secret{}, nil }
 	for _, c := range []struct {
-		name, card, signs string
-		change            func(*card.Data)
-		terminal          bool
-		kind              emv.Kind
-		oda               emv.ODA
-		algorithm         byte
+		name, card string
+		change     func(*card.Data)
+		terminal   bool
+		kind       emv.Kind
+		oda        emv.ODA
+		algorithm  byte
 	}{
-		{"both sides", "unionpay-debit", "unionpay-debit", nil, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmSM4},
-		{"phone, both sides", "unionpay-phone", "unionpay-phone", nil, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmSM4},
-		{"terminal has RSA alone", "unionpay-debit", "unionpay-debit", nil, false, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmTDES},
-		{"card has RSA alone", "unionpay-debit", "unionpay-debit", func(d *card.Data) { d.SM = nil }, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmTDES},
-		{"card has SM alone", "unionpay-debit", "unionpay-debit", smOnly, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmSM4},
-		{"card has SM alone, terminal RSA alone", "unionpay-debit", "unionpay-debit", smOnly, false, emv.Declined, emv.ODAFailed, cryptogram.AlgorithmSM4},
-		{"clone of the SM2 key", "unionpay-debit", "another chip", nil, true, emv.Declined, emv.ODAFailed, cryptogram.AlgorithmSM4},
+		{"both sides", "unionpay-sm", nil, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmSM4},
+		{"phone, both sides", "unionpay-sm-phone", nil, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmSM4},
+		{"terminal has RSA alone", "unionpay-sm", nil, false, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmTDES},
+		{"card has RSA alone", "unionpay-sm", func(d *card.Data) { d.SM = nil }, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmTDES},
+		{"card has SM alone", "unionpay-sm", smOnly, true, emv.OnlineRequest, emv.ODAfDDA, cryptogram.AlgorithmSM4},
+		{"card has SM alone, terminal RSA alone", "unionpay-sm", smOnly, false, emv.Declined, emv.ODAFailed, cryptogram.AlgorithmSM4},
+		{"clone of the SM2 key", "unionpay-sm-cloned", nil, true, emv.Declined, emv.ODAFailed, cryptogram.AlgorithmSM4},
 	} {
-		f, a := smField(t, c.card, c.signs, c.change)
+		f, a := smField(t, c.card, c.change)
 		r := smSale(t, smPoint(t, f, c.terminal))
 		if r.Outcome.Kind != c.kind || r.Outcome.ODA != c.oda {
 			t.Errorf("%s: %v %v (%s)", c.name, r.Outcome.Kind, r.Outcome.ODA, r.Outcome.Reason)
@@ -104,7 +101,7 @@ func TestSMPairings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		iad, ok, err := cryptogram.VerifyPBOC(perso.TestIssuer().UnionPayKeys(), a.PAN, a.PSN, list.Find)
+		iad, ok, err := cryptogram.VerifyPBOC(perso.TestIssuer().MasterKeys(perso.UnionPay).PBOC(), a.PAN, a.PSN, list.Find)
 		if err != nil || !ok || iad.Algorithm != c.algorithm {
 			t.Errorf("%s: algorithm %02X, cryptogram %v %v", c.name, iad.Algorithm, ok, err)
 		}
@@ -114,7 +111,7 @@ func TestSMPairings(t *testing.T) {
 // A man who takes DF69 away makes card and terminal use RSA, and no more: the
 // signature still covers amount and number, and the issuer still checks the cryptogram.
 func TestSMDowngrade(t *testing.T) {
-	f, _ := smField(t, "unionpay-debit", "unionpay-debit", nil)
+	f, _ := smField(t, "unionpay-sm", nil)
 	f.tamper = func(toCard bool, b []byte) []byte {
 		if toCard && len(b) > 11 && b[0] == 0x80 && b[1] == 0xA8 {
 			b[len(b)-2] = 0 // DF69 is the last of the PDOL; 00 (Le) follows
@@ -141,12 +138,12 @@ func mustFind(t testing.TB, record []byte, g tlv.Tag) []byte {
 // blocks the card, and what fails is said under the next cryptogram.
 func TestIssuerUpdate(t *testing.T) {
 	for _, sm := range []bool{false, true} {
-		f, a := smField(t, "unionpay-debit", "unionpay-debit", func(d *card.Data) { d.IssuerUpdate = true })
+		f, a := smField(t, "unionpay-sm", nil)
 		p := smPoint(t, f, sm)
-		keys, scriptKeys := perso.TestIssuer().UnionPayKeys(), perso.TestIssuer().UnionPayScriptKeys()
-		cipher, master, scriptMaster := cryptogram.PBOC(cryptogram.PBOC01), keys.TDES, scriptKeys.TDES
+		keys := perso.TestIssuer().MasterKeys(perso.UnionPay)
+		cipher, master, scriptMaster := cryptogram.PBOC(cryptogram.PBOC01), keys.Cryptogram, keys.Script
 		if sm {
-			cipher, master, scriptMaster = cryptogram.PBOCSM4, keys.SM4, scriptKeys.SM4
+			cipher, master, scriptMaster = cryptogram.PBOCSM4, keys.SM4, keys.SM4Script
 		}
 		udk, err := cipher.CardKey(master, a.PAN, a.PSN)
 		if err != nil {
