@@ -91,6 +91,7 @@ var foreign = []arrow{
 	{"github.com/BurntSushi/toml", "site"},
 	{"github.com/danielgtaylor/huma/v2", "httpapi/** site"},
 	{"github.com/ebitengine/purego", "nfc/pcsc"},
+	{"github.com/emmansun/gmsm", "emv/oda emv/cryptogram"},
 	{"github.com/jackc/pgx/v5", "acquirer/book/postgres acquirer/book/postgres/pgtest site"},
 	{"github.com/pressly/goose/v3", "acquirer/book/sqlite acquirer/book/postgres terminal/journal/sqlite"},
 	{"github.com/prometheus/client_golang", "site httpapi/** cmd/**"},

@@ -6,7 +6,9 @@
 //
 // A card decides nothing that is the terminal's: it answers SELECT, GET
 // PROCESSING OPTIONS and READ RECORD, states its wishes in the CTQ, makes its
-// cryptogram (emv/cryptogram) and signs (emv/oda). It stands for cards in the
+// cryptogram (emv/cryptogram) and signs (emv/oda). A card of PBOC 3.0 has SM2 and
+// SM4 beside RSA and triple DES, or alone, and chooses them where the terminal says
+// that it has them too. It stands for cards in the
 // demo and in tests; it protects its keys from nobody who can read its memory.
 //
 // Source: public descriptions of UnionPay QuickPass and PBOC 3.0.
@@ -19,6 +21,7 @@ import (
 	"slices"
 
 	"huika/emv/apdu"
+	"huika/emv/cryptogram"
 	"huika/emv/dol"
 	"huika/emv/oda"
 	"huika/emv/tag"
@@ -36,6 +39,9 @@ const (
 
 // PDOL asks for what a QuickPass card usually asks for: 9F66 9F02 9F03 9F1A 95 5F2A 9A 9C 9F37.
 var PDOL = []byte{0x9F, 0x66, 4, 0x9F, 0x02, 6, 0x9F, 0x03, 6, 0x9F, 0x1A, 2, 0x95, 5, 0x5F, 0x2A, 2, 0x9A, 3, 0x9C, 1, 0x9F, 0x37, 4}
+
+// PDOLSM is PDOL with DF69: a card that has the SM algorithms asks whether the terminal has them.
+var PDOLSM = append(PDOL[:len(PDOL):len(PDOL)], 0xDF, 0x69, 1)
 
 // PPSE is the name of the contactless directory.
 const PPSE = "2PAY.SYS.DDF01"
@@ -64,10 +70,72 @@ type Data struct {
 	// 9F69, then LastBody (unsigned objects such as 9F63, 9F24, 9F6E).
 	LastSFI  byte
 	LastBody []byte
-	Key      *oda.PrivateKey // ICC key
+	Key      *oda.PrivateKey // ICC key; nil: the card has the SM algorithms alone
 	UDK      pay.Secret      // card key of the cryptogram
+	ScriptK  pay.Secret      // card key of script integrity; zero: no scripts
+	SM       *SMData         // nil: RSA and triple DES alone
+	Version  byte            // cryptogram version in 9F10; 0: 01
 	KeyIndex byte            // derivation key index in 9F10
 	Policy   Policy
+	// IssuerUpdate: the card takes the issuer's answer at a second presentation (CTQ B2b7).
+	IssuerUpdate bool
+}
+
+// SMData is what a card has for the SM algorithms: SM2 and SM3 for its
+// signature, SM4 for cryptogram and scripts.
+type SMData struct {
+	Key     *oda.SM2PrivateKey
+	UDK     pay.Secret
+	ScriptK pay.Secret // zero: no scripts
+	Records []Record   // takes the place of Data.Records; the same file and number is the same record
+}
+
+// choice is what a card works with in one transaction.
+type choice struct {
+	algorithm    byte // of 9F10
+	cipher       cryptogram.PBOC
+	udk, scriptK pay.Secret
+	records      []Record
+}
+
+// choose prefers the SM algorithms where both sides have them.
+func (d *Data) choose(q request) choice {
+	has, _ := q.values.Find(tag.SMSupport)
+	if d.SM != nil && (d.Key == nil || (len(has) == 1 && has[0] != 0)) {
+		return choice{cryptogram.AlgorithmSM4, cryptogram.PBOCSM4, d.SM.UDK, d.SM.ScriptK, d.SM.Records}
+	}
+	return choice{cryptogram.AlgorithmTDES, cryptogram.PBOC01, d.UDK, d.ScriptK, d.Records}
+}
+
+// pdol is what the card asks for.
+func (d *Data) pdol() []byte {
+	if d.SM != nil {
+		return PDOLSM
+	}
+	return PDOL
+}
+
+// checkKeys says what is missing for the algorithms that the card has; "" where nothing is.
+func (d *Data) checkKeys() string {
+	switch {
+	case d.Key == nil && d.SM == nil, d.Key != nil && d.UDK.Len() == 0, d.SM != nil && (d.SM.Key == nil || d.SM.UDK.Len() == 0):
+		return "a key is missing"
+	case d.Key != nil && len(d.Key.Public().Modulus) > maxICCKey:
+		return "ICC key is longer than 1024 bits"
+	case d.Version != 0 && d.Version != cryptogram.VersionPBOC01 && d.Version != cryptogram.VersionPBOC17:
+		return "cryptogram version"
+	case d.Key != nil && (len(d.Records) == 0 || len(d.Records) > MaxRecords), d.SM != nil && (len(d.SM.Records) == 0 || len(d.SM.Records) > MaxRecords):
+		return "number of records"
+	}
+	return ""
+}
+
+// allRecords are the records of both kinds.
+func (d *Data) allRecords() []Record {
+	if d.SM == nil {
+		return d.Records
+	}
+	return slices.Concat(d.Records, d.SM.Records)
 }
 
 // Format keeps card data out of every verb.
@@ -97,6 +165,12 @@ type Card struct {
 
 	phase phase
 	last  []byte // the record of this transaction: 9F69 and LastBody, in its template
+
+	// What must outlive the field lives as long as the program.
+	asked        asked
+	blocked      bool // by a script
+	authFailed   bool // the last issuer authentication failed: the next CVR says so
+	scriptFailed bool // a script failed: the next CVR says so
 }
 
 // Format keeps card data out of every verb.
@@ -108,22 +182,18 @@ func New(data Data, state State, rand io.Reader) (*Card, error) {
 	switch {
 	case len(data.AID) < 5 || len(data.AID) > 16:
 		return bad("AID is not 5 to 16 bytes")
-	case data.Key == nil || data.UDK.Len() == 0:
-		return bad("a key is missing")
-	case len(data.Key.Public().Modulus) > maxICCKey:
-		return bad("ICC key is longer than 1024 bits")
+	case data.checkKeys() != "":
+		return bad(data.checkKeys())
 	case len(data.Track2) == 0 || len(data.Track2) > maxTrack2:
 		return bad("track 2")
 	case len(data.LastBody) > maxRecordBody-10: // 9F69 stands before it
 		return bad("last record is too long")
-	case len(data.Records) == 0 || len(data.Records) > MaxRecords:
-		return bad("number of records")
 	case data.LastSFI < 1 || data.LastSFI > 30:
 		return bad("SFI of the last record")
 	case state == nil || rand == nil:
 		return bad("state or random source is missing")
 	}
-	for _, r := range data.Records {
+	for _, r := range data.allRecords() {
 		if r.SFI < 1 || r.SFI > 30 || r.Number == 0 || len(r.Body) > maxRecordBody || r.SFI == data.LastSFI {
 			return bad("record out of range")
 		}
@@ -144,7 +214,7 @@ func atr(historical string) []byte {
 // ATR is the answer to reset, in the form of PC/SC part 3 for contactless cards.
 func (c *Card) ATR() []byte { return atr("HUIKADEM") }
 
-// Reset ends the session: nothing is selected. The ATC stays.
+// Reset ends the session: nothing is selected. The ATC and the last cryptogram stay.
 func (c *Card) Reset() { c.phase, c.last = phaseReset, nil }
 
 // Transmit answers one command. The answer always has a status word.
@@ -174,9 +244,13 @@ func (c *Card) handle(cmd apdu.Command) ([]byte, uint16) {
 		want, f = 0x80, c.gpo
 	case apdu.InsReadRecord:
 		f = c.readRecord
+	case apdu.InsExternalAuth:
+		f = c.externalAuthenticate
+	case insAppBlock, insAppUnblock:
+		want, f = claScript, c.script
 	}
 	switch {
-	case cmd.CLA != 0x00 && cmd.CLA != 0x80:
+	case cmd.CLA != 0x00 && cmd.CLA != 0x80 && cmd.CLA != claScript:
 		return nil, apdu.SWUnknownCLA
 	case f == nil:
 		return nil, apdu.SWUnknownINS
@@ -225,7 +299,7 @@ func (c *Card) directory() []byte {
 func (c *Card) fci() []byte {
 	p := tlv.Append(nil, tag.ApplicationLabel, []byte(c.data.Label))
 	p = tlv.Append(p, tag.ApplicationPriority, []byte{c.data.Priority})
-	p = tlv.Append(p, tag.PDOL, PDOL)
+	p = tlv.Append(p, tag.PDOL, c.data.pdol())
 	if c.data.Language != "" {
 		p = tlv.Append(p, tag.LanguagePreference, []byte(c.data.Language))
 	}
@@ -256,7 +330,7 @@ func (c *Card) readRecord(cmd apdu.Command) ([]byte, uint16) {
 		return c.last, apdu.SWOK
 	}
 	sw := apdu.SWFileNotFound
-	for _, r := range c.data.Records {
+	for _, r := range c.data.allRecords() {
 		if r.SFI != sfi {
 			continue
 		}
@@ -268,8 +342,8 @@ func (c *Card) readRecord(cmd apdu.Command) ([]byte, uint16) {
 	return nil, sw
 }
 
-// pdolData takes the data of a GPO command apart: the 83 template and what the PDOL asks for.
-func pdolData(data []byte) (request, uint16) {
+// pdolData takes the data of a GPO command apart: the 83 template and what list, the card's PDOL, asks for.
+func pdolData(list, data []byte) (request, uint16) {
 	r := tlv.NewReader(data)
 	if !r.Next() || r.TLV().Tag != tag.CommandTemplate {
 		return request{}, apdu.SWWrongData
@@ -279,7 +353,7 @@ func pdolData(data []byte) (request, uint16) {
 		return request{}, apdu.SWWrongData
 	}
 	q := request{values: tlv.List{}}
-	err := dol.Split(PDOL, value, func(t tlv.Tag, v []byte) error {
+	err := dol.Split(list, value, func(t tlv.Tag, v []byte) error {
 		q.values = append(q.values, tlv.TLV{Tag: t, Value: v})
 		return nil
 	})

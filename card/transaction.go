@@ -70,18 +70,21 @@ func (c *Card) gpo(cmd apdu.Command) ([]byte, uint16) {
 	if c.phase != phaseSelected {
 		return nil, apdu.SWConditions
 	}
-	q, sw := pdolData(cmd.Data)
+	q, sw := pdolData(c.data.pdol(), cmd.Data)
 	if sw != apdu.SWOK {
 		return nil, sw
 	}
-	if q.ttq[0]&ttq1QPBOC == 0 {
-		return nil, apdu.SWConditions // a reader of mag-stripe mode only: not for this card
+	if c.blocked || q.ttq[0]&ttq1QPBOC == 0 {
+		return nil, apdu.SWConditions // blocked, or a reader of mag-stripe mode only: not for this card
 	}
 	atc, ok := c.nextATC()
 	if !ok {
 		return nil, apdu.SWConditions
 	}
 	ctq := c.data.Policy.CTQ(q.ttq)
+	if c.data.IssuerUpdate {
+		ctq[1] |= ctq2IssuerUpdate
+	}
 	kind := cryptogram.ARQC
 	if q.ttq[0]&ttq1OfflineOnly != 0 {
 		kind = cryptogram.AAC // this card never approves offline
@@ -96,6 +99,13 @@ func (c *Card) gpo(cmd apdu.Command) ([]byte, uint16) {
 	if ctq[1]&ctq2CDCVM != 0 {
 		cvr = cvr.WithCDCVM()
 	}
+	if c.authFailed {
+		cvr = cvr.WithIssuerAuthFailed()
+	}
+	if c.scriptFailed {
+		cvr = cvr.WithScriptFailed()
+	}
+	c.authFailed, c.scriptFailed = false, false // said once
 	body, ok := c.respond(q, atc, ctq, cvr)
 	if !ok {
 		return nil, apdu.SWNoDiagnosis
@@ -120,19 +130,24 @@ func (c *Card) nextATC() (uint16, bool) {
 // respond makes the contents of the GPO response and the record of this transaction.
 func (c *Card) respond(q request, atc uint16, ctq [2]byte, cvr cryptogram.CVR) ([]byte, bool) {
 	d := &c.data
-	iad := cryptogram.IAD{KeyIndex: d.KeyIndex, Version: cryptogram.VersionPBOC01, CVR: cvr, Algorithm: cryptogram.AlgorithmTDES}.Append(nil)
+	use := d.choose(q)
+	version := d.Version
+	if version == 0 {
+		version = cryptogram.VersionPBOC01
+	}
+	iad := cryptogram.IAD{KeyIndex: d.KeyIndex, Version: version, CVR: cvr, Algorithm: use.algorithm}.Append(nil)
 	counter := []byte{byte(atc >> 8), byte(atc)}
-	ac, ok := c.cryptogram(q, atc, counter, iad)
+	ac, ok := c.cryptogram(use, q, atc, counter, iad)
 	if !ok {
 		return nil, false
 	}
 	body := tlv.Append(nil, tag.AIP, d.AIP[:])
 	if cvr.Type() != cryptogram.AAC {
-		signed, ok := c.sign(q, counter, ctq)
+		signed, ok := c.sign(use, q, counter, ctq)
 		if !ok {
 			return nil, false
 		}
-		body = tlv.Append(body, tag.AFL, c.afl())
+		body = tlv.Append(body, tag.AFL, c.afl(use.records))
 		body = tlv.Append(body, tag.SDAD, signed)
 		c.phase = phaseReady
 	} else {
@@ -146,10 +161,11 @@ func (c *Card) respond(q request, atc uint16, ctq [2]byte, cvr cryptogram.CVR) (
 	body = tlv.Append(body, tag.IAD, iad)
 	body = tlv.Append(body, tag.Track2, d.Track2)
 	body = tlv.Append(body, tag.PSN, []byte{d.PSN})
+	c.asked = asked{use: use, atc: atc, ac: ac, made: true, pending: cvr.Type() == cryptogram.ARQC}
 	return tlv.Append(body, tag.CTQ, ctq[:]), true
 }
 
-func (c *Card) cryptogram(q request, atc uint16, counter, iad []byte) ([8]byte, bool) {
+func (c *Card) cryptogram(use choice, q request, atc uint16, counter, iad []byte) ([8]byte, bool) {
 	data, err := cryptogram.PBOCData(func(t tlv.Tag) ([]byte, bool) {
 		switch t {
 		case tag.AIP:
@@ -164,19 +180,19 @@ func (c *Card) cryptogram(q request, atc uint16, counter, iad []byte) ([8]byte, 
 	if err != nil {
 		return [8]byte{}, false
 	}
-	key, err := cryptogram.PBOC01.SessionKey(c.data.UDK, atc)
+	key, err := use.cipher.SessionKey(use.udk, atc)
 	if err != nil {
 		return [8]byte{}, false
 	}
 	defer key.Wipe()
-	ac, err := cryptogram.PBOC01.MAC(key, data)
+	ac, err := use.cipher.MAC(key, data)
 	return ac, err == nil
 }
 
 // sign makes the fDDA signature of version 01 and keeps the record with 9F69 (version ‖
 // card unpredictable number ‖ CTQ) that the terminal needs to check it. The
 // ICC dynamic number is the ATC, as in recorded exchanges.
-func (c *Card) sign(q request, counter []byte, ctq [2]byte) ([]byte, bool) {
+func (c *Card) sign(use choice, q request, counter []byte, ctq [2]byte) ([]byte, bool) {
 	auth := [7]byte{0x01}
 	if _, err := io.ReadFull(c.rand, auth[1:5]); err != nil {
 		return nil, false
@@ -186,7 +202,14 @@ func (c *Card) sign(q request, counter []byte, ctq [2]byte) ([]byte, bool) {
 	amount, _ := q.values.Find(tag.AmountAuthorised)
 	currency, _ := q.values.Find(tag.TransactionCurrency)
 	dynamic := append([]byte{byte(len(counter))}, counter...)
-	signed, err := oda.SignDynamic(c.data.Key, oda.FormatDDA, dynamic, oda.FDDAData(nil, un, amount, currency, auth[:]))
+	data := oda.FDDAData(nil, un, amount, currency, auth[:])
+	var signed []byte
+	var err error
+	if use.algorithm == cryptogram.AlgorithmSM4 {
+		signed, err = oda.SignSM2Dynamic(c.data.SM.Key, dynamic, data)
+	} else {
+		signed, err = oda.SignDynamic(c.data.Key, oda.FormatDDA, dynamic, data)
+	}
 	if err != nil {
 		return nil, false
 	}
@@ -195,9 +218,9 @@ func (c *Card) sign(q request, counter []byte, ctq [2]byte) ([]byte, bool) {
 }
 
 // afl names the records: the personalised ones file by file, then the one of this transaction.
-func (c *Card) afl() []byte {
+func (c *Card) afl(records []Record) []byte {
 	var afl []byte
-	for _, r := range c.data.Records {
+	for _, r := range records {
 		n := len(afl)
 		signed := byte(0)
 		if r.Signed {

@@ -21,7 +21,7 @@ func (c *Visa) options(cmd apdu.Command) ([]byte, uint16) {
 	if c.phase != phaseSelected {
 		return nil, apdu.SWConditions
 	}
-	q, sw := pdolData(cmd.Data)
+	q, sw := pdolData(PDOL, cmd.Data)
 	switch {
 	case sw != apdu.SWOK:
 		return nil, sw

@@ -68,7 +68,7 @@ var (
 )
 
 func unionPayKernel(cfg KernelConfig) emv.Kernel {
-	k := &c7.Kernel{Config: c7.Config{CAKeys: cfg.CAKeys, ExceptionFile: cfg.ExceptionFile}}
+	k := &c7.Kernel{Config: c7.Config{CAKeys: cfg.CAKeys, ExceptionFile: cfg.ExceptionFile, SM: true}}
 	if cfg.CVMLimit > 0 {
 		k.CVMLimit = &cfg.CVMLimit
 	}

@@ -44,6 +44,7 @@ type document struct {
 	Misbehaves  []misbehaviour `yaml:"misbehaves"`
 
 	// What one scheme alone needs; a new scheme adds a line.
+	UnionPay   *unionPayDoc   `yaml:"unionpay"`
 	Mastercard *mastercardDoc `yaml:"mastercard"`
 	C8         *c8Doc         `yaml:"c8"`
 }
@@ -212,7 +213,7 @@ func (d *document) checkThing() (field, why string) {
 // checkLike: what comes from the other profile is not said again.
 func (d *document) checkLike() (field, why string) {
 	own := *d
-	own.Scheme, own.Cryptogram, own.Account, own.Application, own.Mastercard, own.C8 = "", "", accountDoc{}, applicationDoc{}, nil, nil
+	own.Scheme, own.Cryptogram, own.Account, own.Application, own.UnionPay, own.Mastercard, own.C8 = "", "", accountDoc{}, applicationDoc{}, nil, nil, nil
 	if !reflect.DeepEqual(*d, own) {
 		return "like", "scheme, account, application, cryptogram and the scheme's own block are those of " + d.Like + ": leave them out"
 	}

@@ -83,10 +83,10 @@ func TestProfileRefused(t *testing.T) {
 			t.Errorf("%q: %q, want the file and %q", c.new, s, c.want)
 		}
 	}
-	for scheme, b := range map[string]string{"unionpay": "issuer_update", "mastercard": "signature"} {
+	for scheme, b := range map[string]string{"unionpay": "locked", "mastercard": "signature"} {
 		p := ProfilesOf(scheme)[0]
 		d := *p.own
-		d.Behaviour = behaviour{IssuerUpdate: scheme == "unionpay", Signature: scheme == "mastercard"}
+		d.Behaviour = behaviour{Locked: scheme == "unionpay", Signature: scheme == "mastercard"}
 		p.own = &d
 		if field, _ := p.adopt(nil); field != "behaviour."+b {
 			t.Errorf("%s: %q", scheme, field)

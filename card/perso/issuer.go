@@ -196,6 +196,15 @@ func (i *Issuer) CAStore() (*oda.CAStore, error) {
 			return nil, err
 		}
 	}
+	sm, err := i.SM2CAKeys()
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range sm {
+		if err := s.AddSM2(k, k.Checksum()); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 

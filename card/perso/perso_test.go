@@ -93,7 +93,7 @@ func TestGenerateSaveLoad(t *testing.T) {
 
 func TestProfiles(t *testing.T) {
 	names := "unionpay-debit unionpay-credit unionpay-phone unionpay-watch unionpay-pin-always unionpay-expired unionpay-blocked " +
-		"unionpay-poor unionpay-cloned unionpay-cloned-online " +
+		"unionpay-poor unionpay-cloned unionpay-cloned-online unionpay-sm unionpay-sm-phone unionpay-sm-cloned " +
 		"visa visa-phone visa-watch visa-classic visa-phone-locked visa-cloned visa-cloned-online " +
 		"mastercard mastercard-phone mastercard-watch mastercard-debit mastercard-phone-locked mastercard-cloned mastercard-cloned-online " +
 		"c8 c8-phone c8-watch c8-phone-locked c8-cloned " +
@@ -147,7 +147,7 @@ func TestCardNumbersStay(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	accounts := TestIssuer().Accounts(func(string) string { return "123456" })
-	if len(accounts) != 19 {
+	if len(accounts) != 21 {
 		t.Errorf("%d accounts", len(accounts))
 	}
 	seen := map[string]bool{}

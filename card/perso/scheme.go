@@ -40,7 +40,7 @@ type scheme struct {
 // schemes is the table.
 func schemes() [4]scheme {
 	return [...]scheme{
-		{UnionPay, RID, "62999", 0x00, "cdcvm pin_always signature online_if_oda_fails", checkUnionPay, makeUnionPay},
+		{UnionPay, RID, "62999", 0x00, "cdcvm pin_always signature online_if_oda_fails issuer_update", checkUnionPay, makeUnionPay},
 		{Visa, VisaRID, "476173", 0x20, "cdcvm locked pin_always signature online_if_oda_fails switch_if_oda_fails online_if_expired " +
 			"switch_for_cash switch_for_cashback issuer_update no_oda offline_limit", checkVisa, makeVisa},
 		{Mastercard, MastercardRID, "541333", 0x10, "cdcvm locked no_oda offline_limit", checkMastercard, makeMastercard},
@@ -78,6 +78,8 @@ type MasterKeys struct {
 	Cryptogram pay.Secret
 	Script     pay.Secret // integrity of issuer scripts
 	CVC3       pay.Secret // checksums of mag-stripe mode
+	SM4        pay.Secret // UnionPay's cryptograms under SM4
+	SM4Script  pay.Secret // and scripts
 }
 
 // MasterKeys are the issuer's keys for one scheme.
@@ -88,6 +90,7 @@ func (i *Issuer) MasterKeys(scheme string) MasterKeys {
 	switch scheme {
 	case UnionPay:
 		k.Cryptogram = i.imk
+		k.SM4, k.SM4Script = i.derivedIMK(scheme+" sm4 cryptogram"), i.derivedIMK(scheme+" sm4 script integrity")
 	case C8:
 		k.Cryptogram = i.c8IMK()
 	}

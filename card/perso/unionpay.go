@@ -1,6 +1,7 @@
 package perso
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -26,7 +27,19 @@ var (
 
 const kernel7 = 0x07
 
-var unionPayVersions = map[string]byte{"01": cryptogram.VersionPBOC01}
+// unionPayDoc is what only UnionPay cards have.
+type unionPayDoc struct {
+	SM string `yaml:"sm"` // SM2, SM3 and SM4: "both" (beside RSA and triple DES) or "alone"
+}
+
+// What sm says; a card without it has RSA and triple DES alone.
+const (
+	smBoth  = "both"
+	smAlone = "alone"
+)
+
+// unionPayVersions are the cryptogram versions as people write them, hex.
+var unionPayVersions = map[string]byte{"01": cryptogram.VersionPBOC01, "17": cryptogram.VersionPBOC17}
 
 func checkUnionPay(d *document) (field, why string) {
 	if _, why := cryptogramOf(d, unionPayVersions); why != "" {
@@ -34,6 +47,9 @@ func checkUnionPay(d *document) (field, why string) {
 	}
 	if d.Mastercard != nil {
 		return "mastercard", "is for cards of mastercard"
+	}
+	if u := d.UnionPay; u != nil && u.SM != smBoth && u.SM != smAlone {
+		return "unionpay.sm", fmt.Sprintf("%q: want both or alone", u.SM)
 	}
 	return "", ""
 }
@@ -44,6 +60,15 @@ func makeUnionPay(i *Issuer, p Profile, state card.State, rand io.Reader) (Conta
 		return nil, err
 	}
 	return card.New(data, state, rand)
+}
+
+// UnionPayData is what a UnionPay card is personalised with, for tests that misbehave.
+func (i *Issuer) UnionPayData(name string) (card.Data, error) {
+	p, ok := ProfileByName(name)
+	if !ok || p.Scheme != UnionPay {
+		return card.Data{}, fmt.Errorf("no UnionPay card is named %q", name)
+	}
+	return i.unionPay(p)
 }
 
 // unionPay makes a card's data and certificates. A clone gets the records of
@@ -61,6 +86,10 @@ func (i *Issuer) unionPay(p Profile) (card.Data, error) {
 	if p.own.does(wrongCardKey) {
 		udk = otherKey(udk)
 	}
+	script, err := cryptogram.PBOC01.CardKey(i.MasterKeys(UnionPay).Script, pan, string(d.Account.Sequence))
+	if err != nil {
+		return card.Data{}, err
+	}
 	record := i.cardRecord(d, pan)
 	static, err := oda.StaticData(record, aipList, aip[:])
 	if err != nil {
@@ -70,16 +99,26 @@ func (i *Issuer) unionPay(p Profile) (card.Data, error) {
 	if err != nil {
 		return card.Data{}, err
 	}
-	return card.Data{
+	data := card.Data{
 		AID: d.Application.AID, Label: d.Application.Label, PreferredName: d.Application.PreferredName, Language: "zhen", Priority: 1,
-		KernelID: d.kernelID(kernel7), AIP: aip, PSN: d.psn(), SendCID: d.Application.CID, KeyIndex: 1, Key: i.icc[p.chipKey()], UDK: udk,
+		KernelID: d.kernelID(kernel7), AIP: aip, PSN: d.psn(), SendCID: d.Application.CID, KeyIndex: 1, Key: i.icc[p.chipKey()], UDK: udk, ScriptK: script,
+		Version: unionPayVersions[d.Cryptogram], IssuerUpdate: b.IssuerUpdate,
 		Policy: card.Policy{CDCVM: b.CDCVM, PINAlways: b.PINAlways, Signature: b.Signature, OnlineIfODAFails: b.OnlineIfODAFails},
 		Track2: track2(pan, i.expiry(d)),
 		Records: []card.Record{
 			{SFI: sfiData, Number: 1, Signed: true, Body: alter(p, record)}, {SFI: sfiKeys, Number: 1, Body: issuer}, {SFI: sfiKeys, Number: 2, Body: icc},
 		},
 		LastSFI: sfiLast, LastBody: lastBody(d),
-	}, nil
+	}
+	if u := d.UnionPay; u != nil {
+		if data.SM, err = i.smData(p, pan, record); err != nil {
+			return card.Data{}, err
+		}
+		if u.SM == smAlone {
+			data.Key, data.UDK, data.ScriptK, data.Records = nil, pay.Secret{}, pay.Secret{}, nil
+		}
+	}
+	return data, nil
 }
 
 // cardRecord is the signed record: number, dates, usage.

@@ -1,5 +1,5 @@
-// Package book3 has the rules of EMV Book 3 that kernels 4, 5 and 6 share, each
-// in one place: reading by the application file locator, processing
+// Package book3 has the rules of EMV Book 3 that kernels 4, 5 and 6 share, and
+// those of them that kernels 3 and 7 have too, each in one place: reading by the application file locator, processing
 // restrictions, the cardholder verification method list, terminal action
 // analysis, random selection and issuer scripts; with them the terminal's data
 // objects, the card's objects, and the chain of certificates of EMV Book 2 that

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"huika/emv"
+	"huika/emv/book3"
 	"huika/emv/oda"
 	"huika/emv/tag"
 )
@@ -105,7 +106,7 @@ func verifyCard(c *Config, t *tap) error {
 	}
 	pan := get(tag.PAN)
 	if pan == nil {
-		pan = t.track2.coded()
+		pan = book3.Compressed(t.track2.Number)
 	}
 	icc, err := oda.RecoverICC(issuer, get(tag.ICCCertificate), get(tag.ICCRemainder), get(tag.ICCExponent), pan, static, t.in.Transaction.Time)
 	if err != nil {
@@ -138,9 +139,9 @@ func (t *tap) signedData(c *Config, dst []byte) ([]byte, error) {
 	}
 	switch {
 	case version == fddaVersion01:
-		return oda.FDDAData(dst, t.term.un[:], t.term.amount[:], t.term.currency[:], auth), nil
+		return oda.FDDAData(dst, t.term.UN[:], t.term.value(tag.AmountAuthorised), t.term.value(tag.TransactionCurrency), auth), nil
 	case version == fddaVersion00 && c.AllowVersion00:
-		return append(dst, t.term.un[:]...), nil
+		return append(dst, t.term.UN[:]...), nil
 	}
 	return nil, errVersion
 }
@@ -160,7 +161,7 @@ func (t *tap) recoverIssuer(c *Config) (oda.PublicKey, []byte, error) {
 		return fail(errNoCAKey)
 	}
 	issuer, info, err := oda.RecoverIssuer(ca, get(tag.IssuerCertificate), get(tag.IssuerRemainder), get(tag.IssuerExponent),
-		string(t.track2.pan[:t.track2.n]), t.in.Transaction.Time)
+		t.track2.Number, t.in.Transaction.Time)
 	if err != nil {
 		return fail(err)
 	}

@@ -1,9 +1,8 @@
 package c3
 
 import (
-	"bytes"
-
 	"huika/emv"
+	"huika/emv/book3"
 	"huika/emv/tag"
 	"huika/emv/tlv"
 )
@@ -42,10 +41,11 @@ func (t *tap) check() string {
 		}
 		t.ctq, t.hasCTQ = [2]byte(v), true
 	}
-	if !t.track2.parse(t.card.value(tag.Track2)) {
+	var ok bool
+	if t.track2, ok = book3.ParseTrack2(t.card.value(tag.Track2)); !ok {
 		return "57 is missing or malformed"
 	}
-	if pan, ok := t.card.get(tag.PAN); ok && !t.track2.is(pan) { // annex A.2
+	if pan, ok := t.card.get(tag.PAN); ok && !t.isNumber(pan) { // annex A.2
 		return "5A and 57 are of different card numbers"
 	}
 	if !t.validDate(tag.ExpirationDate) {
@@ -63,7 +63,7 @@ func (t *tap) check() string {
 			return f.why
 		}
 	}
-	if v, ok := t.card.get(tag.AvailableOffline); ok && !digits(v) {
+	if v, ok := t.card.get(tag.AvailableOffline); ok && !book3.Digits(v) {
 		return "9F5D is no amount"
 	}
 	return ""
@@ -109,79 +109,11 @@ func (t *tap) judgeCryptogram(c *Config) (emv.Outcome, bool) {
 // validDate accepts an absent date and YYMMDD digits.
 func (t *tap) validDate(d tlv.Tag) bool {
 	v, ok := t.card.get(d)
-	return !ok || (len(v) == 3 && digits(v) && v[1] >= 0x01 && v[1] <= 0x12 && v[2] >= 0x01 && v[2] <= 0x31)
+	return !ok || (len(v) == 3 && book3.Digits(v) && v[1] >= 0x01 && v[1] <= 0x12 && v[2] >= 0x01 && v[2] <= 0x31)
 }
 
-func digits(b []byte) bool {
-	for _, c := range b {
-		if c>>4 > 9 || c&15 > 9 {
-			return false
-		}
-	}
-	return true
-}
-
-// track2 is track 2 equivalent data (57): PAN, D, expiry YYMM, service code and the rest.
-type track2 struct {
-	pan    [19]byte // digits as text
-	n      int      // how many
-	expiry [2]byte  // YYMM, BCD
-}
-
-// parse reads 57; false where it is no track 2.
-func (t *track2) parse(b []byte) bool {
-	nibble := func(i int) byte {
-		if i%2 == 0 {
-			return b[i/2] >> 4
-		}
-		return b[i/2] & 15
-	}
-	i := 0
-	for ; i < 2*len(b) && nibble(i) <= 9; i++ {
-		if i == len(t.pan) {
-			return false
-		}
-		t.pan[i] = '0' + nibble(i)
-	}
-	t.n = i
-	if i < 8 || i+4 >= 2*len(b) || nibble(i) != 0xD {
-		return false
-	}
-	for j := range 4 {
-		d := nibble(i + 1 + j)
-		if d > 9 {
-			return false
-		}
-		t.expiry[j/2] = t.expiry[j/2]<<4 | d
-	}
-	return t.expiry[1] >= 0x01 && t.expiry[1] <= 0x12
-}
-
-// is reports whether 5A (compressed numeric) holds the same card number.
-func (t *track2) is(pan []byte) bool {
-	var b [10]byte
-	for i := range b {
-		b[i] = 0xFF
-	}
-	for i := range t.n {
-		d := t.pan[i] - '0'
-		if i%2 == 0 {
-			b[i/2] = d<<4 | 0x0F
-		} else {
-			b[i/2] = b[i/2]&0xF0 | d
-		}
-	}
-	return len(pan) <= len(b) && bytes.HasPrefix(b[:], pan) && 2*len(pan) >= t.n
-}
-
-// coded is the card number as 5A codes it.
-func (t *track2) coded() []byte {
-	b := make([]byte, (t.n+1)/2)
-	for i := range t.n {
-		b[i/2] = b[i/2]<<4 | (t.pan[i] - '0')
-	}
-	if t.n%2 == 1 {
-		b[t.n/2] = b[t.n/2]<<4 | 0x0F
-	}
-	return b
+// isNumber reports whether 5A holds track 2's card number.
+func (t *tap) isNumber(pan []byte) bool {
+	number, ok := book3.Number(pan)
+	return ok && number == t.track2.Number
 }

@@ -1,6 +1,7 @@
 package c3
 
 import (
+	"huika/emv/book3"
 	"huika/emv/oda"
 	"huika/pay"
 )
@@ -14,10 +15,8 @@ const Version = 0x0096
 
 // Bounds of one tap.
 const (
-	MaxRecords        = 32 // READ RECORD commands
-	MaxObjects        = 96 // data objects of the card
-	MaxScripts        = 8  // issuer script templates of one online answer
-	MaxScriptCommands = 32 // script commands of one online answer
+	MaxRecords = book3.MaxRecords // READ RECORD commands
+	MaxObjects = 96               // data objects of the card
 )
 
 // Config is a terminal's configuration of the kernel. Limits are minor units.

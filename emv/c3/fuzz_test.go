@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"huika/emv"
+	"huika/emv/book3"
 	"huika/emv/tag"
 	"huika/emv/tlv"
 )
@@ -104,11 +105,11 @@ func FuzzScripts(f *testing.F) {
 		card := &randomCard{data: responses}
 		in := emv.Input{FCI: []byte{1}, Previous: &requested{fci: []byte{1}}, Online: &emv.OnlineResponse{Approved: true, AuthData: auth, Scripts: scripts}}
 		o, err := (&Kernel{}).Process(context.Background(), in, card)
-		if err != nil || o.Kind != emv.Approved || card.commands > 1+MaxScriptCommands {
+		if err != nil || o.Kind != emv.Approved || card.commands > 1+book3.MaxScriptCommands {
 			t.Fatalf("%v after %d commands, %v", o.Kind, card.commands, err)
 		}
 		results, _ := tlv.Find(o.Discretionary, tag.ScriptResults)
-		if len(results) > MaxScripts*scriptResultLen || len(results)%scriptResultLen != 0 {
+		if len(results) > book3.MaxScripts*5 || len(results)%5 != 0 {
 			t.Fatalf("9F5B %X", results)
 		}
 	})

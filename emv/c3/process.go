@@ -6,6 +6,7 @@ import (
 
 	"huika/emv"
 	"huika/emv/apdu"
+	"huika/emv/book3"
 	"huika/emv/dol"
 	"huika/emv/tag"
 	"huika/emv/tlv"
@@ -24,7 +25,7 @@ type tap struct {
 	crypto    cryptogram
 	ctq       [2]byte
 	hasCTQ    bool
-	track2    track2
+	track2    book3.Track2
 	language  []byte // 5F2D
 	oda       emv.ODA
 	cvm       emv.CVM
@@ -47,7 +48,7 @@ func (k *Kernel) Process(ctx context.Context, in emv.Input, card emv.Transceiver
 	if err := t.term.fill(&k.Config, &in); err != nil {
 		return emv.Outcome{}, err
 	}
-	t.language = language(in.FCI)
+	t.language = book3.Language(in.FCI)
 	if o, done := t.dynamicLimits(&k.Config); done {
 		return o, nil
 	}
@@ -76,15 +77,6 @@ func (k *Kernel) Process(ctx context.Context, in emv.Input, card emv.Transceiver
 		return o, nil
 	}
 	return t.decide(), nil
-}
-
-// language is the card's language preference (5F2D): one to four languages of two letters; nil where there is none.
-func language(fci []byte) []byte {
-	v, ok := tlv.Find(fci, tag.FCITemplate, tag.FCIProprietary, tag.LanguagePreference)
-	if !ok || len(v) < 2 || len(v) > 8 || len(v)%2 != 0 {
-		return nil
-	}
-	return v
 }
 
 // initiate builds the PDOL data and sends GET PROCESSING OPTIONS (5.2).

@@ -19,7 +19,7 @@ func (t *tap) restrict(c *Config) (emv.Outcome, bool) {
 			t.goOnline = true
 		}
 		if c.ExceptionFile != nil { // 5.5.1.2
-			pan, err := pay.ParsePAN(string(t.track2.pan[:t.track2.n]))
+			pan, err := pay.ParsePAN(t.track2.Number)
 			if err != nil || c.ExceptionFile(pan, t.psn()) {
 				return t.declined("the card is on the exception file"), true
 			}
@@ -37,7 +37,7 @@ func (t *tap) restrict(c *Config) (emv.Outcome, bool) {
 // expired compares 5F24, the last valid day, with today. A card that gives no date has expired.
 func (t *tap) expired() bool {
 	date, ok := t.card.get(tag.ExpirationDate)
-	return !ok || lastCentury(date) || bytes.Compare(date, t.term.date[:]) < 0
+	return !ok || lastCentury(date) || bytes.Compare(date, t.term.value(tag.TransactionDate)) < 0
 }
 
 // lastCentury reports a BCD year of 50 to 99 (EMV Book 4, 6.7.3).
@@ -67,7 +67,7 @@ func (t *tap) usage(at int, home, abroad, ctq1 byte, what string) (emv.Outcome, 
 	country := t.card.value(tag.IssuerCountry)
 	if auc != nil && country != nil {
 		bit := abroad
-		if bytes.Equal(country, t.term.country[:]) {
+		if bytes.Equal(country, t.term.value(tag.TerminalCountry)) {
 			bit = home
 		}
 		if auc[at]&bit != 0 {

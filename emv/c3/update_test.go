@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"huika/emv"
+	"huika/emv/book3"
 	"huika/emv/tag"
 	"huika/emv/tlv"
 )
@@ -124,7 +125,7 @@ func TestUpdate(t *testing.T) {
 			commands: []string{"841E000004AABBCCDD", "84180000" + "03112233"}, results: "12000000710000000072", fault: emv.ErrorIndication{L1: true, Step: "issuer script"}},
 		{name: "an answer of one byte", scripts: script72, answers: []string{"90"}, commands: []string{"841E00000199"},
 			results: "1100000072", fault: emv.ErrorIndication{L1: true, Step: "issuer script"}},
-		{name: "a template that can't be read", scripts: badScript, results: "0000000000"},
+		{name: "a template that can't be read", scripts: badScript, results: "1000000000"},
 		{name: "a command that is none", scripts: "7204" + "8602841E", results: "1100000000"},
 		{name: "other objects between scripts", scripts: "8A023030" + script72, commands: []string{"841E00000199"}, results: "2000000072"},
 	} {
@@ -189,19 +190,19 @@ func TestUpdateOfAnotherCard(t *testing.T) {
 // More scripts and commands than the bounds allow are not sent.
 func TestUpdateIsBounded(t *testing.T) {
 	o1, in := firstTap(t, "8040", emv.CVMOnlinePIN)
-	many := bytes.Repeat(unhex(script72), MaxScripts+3)
-	long := tlv.Append(nil, tag.Script2, bytes.Repeat(unhex("8606841E00000199"), MaxScriptCommands+1))
+	many := bytes.Repeat(unhex(script72), book3.MaxScripts+3)
+	long := tlv.Append(nil, tag.Script2, bytes.Repeat(unhex("8606841E00000199"), book3.MaxScriptCommands+1))
 	for _, c := range []struct {
 		name             string
 		scripts          []byte
 		commands, result int
-	}{{"scripts", many, MaxScripts, MaxScripts}, {"commands", long, 0, 1}} {
+	}{{"scripts", many, book3.MaxScripts, book3.MaxScripts}, {"commands", long, 0, 1}} {
 		card := &second{}
 		in.Start, in.Restart, in.Previous = emv.StartB, true, o1.Memory
 		in.Online = &emv.OnlineResponse{Approved: true, Scripts: c.scripts}
 		o, err := (&Kernel{}).Process(context.Background(), in, card)
 		results, _ := tlv.Find(o.Discretionary, tag.ScriptResults)
-		if err != nil || len(card.commands) != c.commands || len(results) != scriptResultLen*c.result {
+		if err != nil || len(card.commands) != c.commands || len(results) != 5*c.result {
 			t.Errorf("%s: %v, %d commands, results %X", c.name, err, len(card.commands), results)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"huika/emv"
+	"huika/emv/book3"
 	"huika/emv/oda"
 	"huika/emv/tag"
 )
@@ -70,58 +71,100 @@ var (
 	errNoData  = errors.New("kernel 7: data for authentication is missing")
 	errVersion = errors.New("kernel 7: fDDA version")
 	errNoCAKey = errors.New("kernel 7: no such CA key")
+	errNoSM    = errors.New("kernel 7: SM2 certificates at a terminal that has no SM2")
 )
 
-// verifyFDDA recovers the chain CA, issuer, card and verifies the signature
-// over the transaction (EMV Book 2, 5.3, 6.4, 6.5; fDDA version 01 by public description).
+// verifyFDDA checks the chain CA, issuer, card and the signature over the
+// transaction (fDDA version 01 by public description): RSA's (EMV Book 2, 5.3,
+// 6.4, 6.5) or SM2's (JR/T 0025.17). The card has chosen one of them; its issuer
+// certificate shows which, and that it has no exponent.
 func verifyFDDA(c *Config, t *tap) error {
 	get := t.card.value
-	auth := get(tag.CardAuthData)
-	index := get(tag.CAIndex)
-	aip := get(tag.AIP)
+	auth, index := get(tag.CardAuthData), get(tag.CAIndex)
 	if t.staticBad || len(auth) == 0 || len(index) != 1 || c.CAKeys == nil || len(t.in.AID) < 5 || len(get(tag.SDAD)) == 0 {
 		return errNoData
 	}
 	if auth[0] != fddaVersion {
 		return errVersion
 	}
-	rid := [5]byte(t.in.AID[:5])
-	ca, ok := c.CAKeys.Lookup(rid, index[0])
-	if !ok {
-		return errNoCAKey
-	}
-	now := t.in.Transaction.Time
-	issuer, info, err := oda.RecoverIssuer(ca, get(tag.IssuerCertificate), get(tag.IssuerRemainder), get(tag.IssuerExponent),
-		string(t.track2.pan[:t.track2.n]), now)
-	if err != nil {
-		return err
-	}
-	if c.CAKeys.Revoked(rid, index[0], info.Serial) {
-		return oda.ErrRevoked
-	}
-	static, err := oda.StaticData(t.static, get(tag.SDATagList), aip)
+	static, err := oda.StaticData(t.static, get(tag.SDATagList), get(tag.AIP))
 	if err != nil {
 		return err
 	}
 	pan := get(tag.PAN)
 	if pan == nil {
-		pan = t.track2.coded()
-	}
-	icc, err := oda.RecoverICC(issuer, get(tag.ICCCertificate), get(tag.ICCRemainder), get(tag.ICCExponent), pan, static, now)
-	if err != nil {
-		return err
+		pan = book3.Compressed(t.track2.Number)
 	}
 	var buf [64]byte
-	signed := oda.FDDAData(buf[:0], t.term.un[:], t.term.amount[:], t.term.currency[:], auth)
-	d, err := oda.VerifyDynamic(icc, get(tag.SDAD), signed, oda.FormatFDDA, oda.FormatDDA)
+	x := signed{
+		rid: [5]byte(t.in.AID[:5]), index: index[0], pan: pan, static: static,
+		terminal: oda.FDDAData(buf[:0], t.term.UN[:], t.term.value(tag.AmountAuthorised), t.term.value(tag.TransactionCurrency), auth),
+	}
+	verify := t.verifyRSA
+	if _, exponent := t.card.get(tag.IssuerExponent); !exponent && oda.IsSM2Issuer(get(tag.IssuerCertificate)) {
+		verify = t.verifySM2
+	}
+	d, err := verify(c, &x)
 	if err != nil {
 		return err
 	}
-	if n, ok := d.Number(); ok && bytes.Equal(n, t.card.value(tag.ICCDynamicNumber)) {
+	if n, ok := d.Number(); ok && bytes.Equal(n, get(tag.ICCDynamicNumber)) {
 		return nil
 	}
 	if _, given := t.card.get(tag.ICCDynamicNumber); given {
 		return oda.ErrSignature // 9F4C in clear is not the one that was signed
 	}
 	return nil
+}
+
+// signed is what the chain of certificates leads from and to.
+type signed struct {
+	rid              [5]byte
+	index            byte
+	pan              []byte // as 5A codes it
+	static, terminal []byte
+}
+
+func (t *tap) verifyRSA(c *Config, x *signed) (oda.Dynamic, error) {
+	get, now := t.card.value, t.in.Transaction.Time
+	ca, ok := c.CAKeys.Lookup(x.rid, x.index)
+	if !ok {
+		return oda.Dynamic{}, errNoCAKey
+	}
+	issuer, info, err := oda.RecoverIssuer(ca, get(tag.IssuerCertificate), get(tag.IssuerRemainder), get(tag.IssuerExponent),
+		t.track2.Number, now)
+	if err != nil {
+		return oda.Dynamic{}, err
+	}
+	if c.CAKeys.Revoked(x.rid, x.index, info.Serial) {
+		return oda.Dynamic{}, oda.ErrRevoked
+	}
+	icc, err := oda.RecoverICC(issuer, get(tag.ICCCertificate), get(tag.ICCRemainder), get(tag.ICCExponent), x.pan, x.static, now)
+	if err != nil {
+		return oda.Dynamic{}, err
+	}
+	return oda.VerifyDynamic(icc, get(tag.SDAD), x.terminal, oda.FormatFDDA, oda.FormatDDA)
+}
+
+func (t *tap) verifySM2(c *Config, x *signed) (oda.Dynamic, error) {
+	get, now := t.card.value, t.in.Transaction.Time
+	if !c.SM {
+		return oda.Dynamic{}, errNoSM
+	}
+	ca, ok := c.CAKeys.LookupSM2(x.rid, x.index)
+	if !ok {
+		return oda.Dynamic{}, errNoCAKey
+	}
+	issuer, info, err := oda.VerifySM2Issuer(ca, get(tag.IssuerCertificate), x.pan, now)
+	if err != nil {
+		return oda.Dynamic{}, err
+	}
+	if c.CAKeys.Revoked(x.rid, x.index, info.Serial) {
+		return oda.Dynamic{}, oda.ErrRevoked
+	}
+	icc, err := oda.VerifySM2ICC(issuer, get(tag.ICCCertificate), x.pan, x.static, now)
+	if err != nil {
+		return oda.Dynamic{}, err
+	}
+	return oda.VerifySM2Dynamic(icc, get(tag.SDAD), x.terminal)
 }

@@ -14,7 +14,7 @@ type constRand struct{}
 func (constRand) Read(b []byte) (int, error) { return copy(b, testUN), nil }
 
 // BenchmarkTap measures the kernel over recorded responses: "kernel" with the
-// public-key operations taken out, "whole" with them, "decline" for a card
+// public-key operations taken out, "whole" with them (RSA, then SM2), "decline" for a card
 // that declines after it was read.
 func BenchmarkTap(b *testing.B) {
 	for _, bench := range []struct {
@@ -25,6 +25,7 @@ func BenchmarkTap(b *testing.B) {
 	}{
 		{"kernel", func(*Config, *tap) error { return nil }, nil, emv.OnlineRequest},
 		{"whole", nil, nil, emv.OnlineRequest},
+		{"whole SM2", nil, onSM2, emv.OnlineRequest},
 		{"decline", func(*Config, *tap) error { return errors.New("not reached") }, asAAC, emv.Declined},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
@@ -37,7 +38,7 @@ func BenchmarkTap(b *testing.B) {
 			card.raw = func(_ int, r []byte) []byte { responses = append(responses, r); return r }
 			in := usualInput(card, at)
 			in.Rand = constRand{}
-			kernel := &Kernel{Config: Config{CAKeys: caStore(b)}}
+			kernel := &Kernel{Config: Config{CAKeys: caStore(b), SM: true}}
 			if _, err := kernel.Process(context.Background(), in, card); err != nil {
 				b.Fatal(err)
 			}

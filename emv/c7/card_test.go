@@ -49,6 +49,18 @@ var keys = sync.OnceValue(func() (k struct{ ca, issuer, icc, other *oda.PrivateK
 	return k
 })
 
+// smKeys are the SM2 keys of the test scheme.
+var smKeys = sync.OnceValue(func() (k struct{ ca, issuer, icc, other *oda.SM2PrivateKey }) {
+	src := rand.NewChaCha8([32]byte{8})
+	for _, p := range []**oda.SM2PrivateKey{&k.ca, &k.issuer, &k.icc, &k.other} {
+		var err error
+		if *p, err = oda.GenerateSM2Key(src); err != nil {
+			panic(err)
+		}
+	}
+	return k
+})
+
 // scripted is a card that follows a script: it takes exactly the commands it
 // expects and fails the test at any other byte.
 type scripted struct {
@@ -59,6 +71,7 @@ type scripted struct {
 	afl     []byte
 	records []record
 	icc     *oda.PrivateKey
+	sm      *oda.SM2PrivateKey // the card has chosen SM2 and signs with this key; nil: RSA
 	serial  [3]byte
 	iccPAN  string
 	expires [2]int // month, year of the ICC certificate
@@ -153,6 +166,10 @@ func (c *scripted) personalise() {
 			static = append(static, aip...)
 		}
 	}
+	if c.sm != nil {
+		c.certifySM2(static)
+		return
+	}
 	issuer, rem, err := oda.SignIssuerCertificate(k.ca, oda.Subject{ID: "622848", Month: 12, Year: 2031, Serial: c.serial, Key: k.issuer.Public()})
 	if err != nil {
 		c.t.Fatal(err)
@@ -177,6 +194,22 @@ func (c *scripted) personalise() {
 	put(r, tag.ICCRemainder, rem2)
 	put(r, tag.ICCExponent, []byte{3})
 	put(&c.records[3].objects, tag.CardAuthData, c.auth)
+}
+
+// certifySM2 is the chain of an SM2 card: neither remainders nor exponents.
+func (c *scripted) certifySM2(static []byte) {
+	k := smKeys()
+	issuer, err := oda.SignSM2Issuer(k.ca, oda.SM2Subject{ID: "622848", Month: 12, Year: 2031, Serial: c.serial, Key: k.issuer.Public()})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	card, err := oda.SignSM2ICC(k.issuer, oda.SM2Subject{ID: c.iccPAN, Month: c.expires[0], Year: c.expires[1], Key: k.icc.Public()}, static)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.records[1].objects = append(c.records[1].objects, tlv.TLV{Tag: tag.CAIndex, Value: []byte{testIndex}}, tlv.TLV{Tag: tag.IssuerCertificate, Value: issuer})
+	c.records[2].objects = append(c.records[2].objects, tlv.TLV{Tag: tag.ICCCertificate, Value: card})
+	c.records[3].objects = append(c.records[3].objects, tlv.TLV{Tag: tag.CardAuthData, Value: c.auth})
 }
 
 func encode(l tlv.List) (b []byte) {
@@ -240,8 +273,11 @@ func (c *scripted) answerGPO(command []byte) []byte {
 		if c.signUN != nil {
 			un = c.signUN
 		}
-		s, err := oda.SignDynamic(c.icc, c.format, unhex("0401020304"),
-			oda.FDDAData(nil, un, c.pdolData[tag.AmountAuthorised], c.pdolData[tag.TransactionCurrency], c.auth))
+		data := oda.FDDAData(nil, un, c.pdolData[tag.AmountAuthorised], c.pdolData[tag.TransactionCurrency], c.auth)
+		s, err := oda.SignDynamic(c.icc, c.format, unhex("0401020304"), data)
+		if c.sm != nil {
+			s, err = oda.SignSM2Dynamic(c.sm, unhex("0401020304"), data)
+		}
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -265,11 +301,15 @@ func (c *scripted) answerRead(i int, command []byte) []byte {
 	return append(body, 0x90, 0x00)
 }
 
-// caStore is a terminal's store with the test scheme's key.
+// caStore is a terminal's store with the test scheme's keys, both under one index.
 func caStore(t testing.TB) *oda.CAStore {
 	s := oda.NewCAStore()
 	k := oda.CAKey{RID: testRID, Index: testIndex, Modulus: keys().ca.Public().Modulus, Exponent: keys().ca.Public().Exponent}
 	if err := s.Add(k, k.Checksum()); err != nil {
+		t.Fatal(err)
+	}
+	sm := oda.SM2CAKey{RID: testRID, Index: testIndex, Key: smKeys().ca.Public()}
+	if err := s.AddSM2(sm, sm.Checksum()); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -69,7 +69,7 @@ func tapOn(t *testing.T, f *field, amount int64) entry.Result {
 		t.Fatal(err)
 	}
 	var kernels entry.Kernels
-	if err := kernels.Register(c7.ID, c7.Version, &c7.Kernel{Config: c7.Config{CAKeys: cas}}); err != nil {
+	if err := kernels.Register(c7.ID, c7.Version, &c7.Kernel{Config: c7.Config{CAKeys: cas, SM: true}}); err != nil {
 		t.Fatal(err)
 	}
 	ttq := [4]byte{0x27, 0x00, 0x40, 0x80}
@@ -113,6 +113,7 @@ func TestNamedCards(t *testing.T) {
 		{"unionpay-expired", small, expired}, {"unionpay-expired", large, expired},
 		{"unionpay-blocked", small, none}, {"unionpay-poor", small, none},
 		{"unionpay-cloned", small, caught}, {"unionpay-cloned", large, caught},
+		{"unionpay-sm", last, none}, {"unionpay-sm", first, pin}, {"unionpay-sm-phone", large, device}, {"unionpay-sm-cloned", small, caught},
 		{"unionpay-cloned-online", small, failed(emv.CVMNone)}, {"unionpay-cloned-online", first, failed(emv.CVMOnlinePIN)},
 		{"unionpay-altered", small, caught}, {"unionpay-uncertified", small, caught}, {"unionpay-replayed", small, none},
 		{"transit", small, notPayment}, {"staff", small, notPayment}, {"dead", small, notPayment},

@@ -2,6 +2,7 @@ package c7
 
 import (
 	"bytes"
+
 	"huika/emv"
 	"huika/emv/oda"
 	"huika/emv/tag"

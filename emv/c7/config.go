@@ -1,6 +1,7 @@
 package c7
 
 import (
+	"huika/emv/book3"
 	"huika/emv/oda"
 	"huika/pay"
 )
@@ -14,8 +15,8 @@ const Version = 0x0030
 
 // Bounds of one tap.
 const (
-	MaxRecords = 32 // READ RECORD commands
-	MaxObjects = 96 // data objects of the card
+	MaxRecords = book3.MaxRecords // READ RECORD commands
+	MaxObjects = 96               // data objects of the card
 )
 
 // Config is a terminal's configuration of the kernel. Limits are minor units.
@@ -24,6 +25,9 @@ const (
 // pre-processing (autorun).
 type Config struct {
 	CAKeys *oda.CAStore // nil: offline data authentication always fails
+	// SM says that the terminal has SM2, SM3 and SM4: it tells the card so in DF69,
+	// and takes SM2 certificates. Which algorithms are used is the card's choice.
+	SM bool
 	// ExceptionFile reports whether a card is on the terminal's exception
 	// file (hot list); psn is "" where the card gave none. nil: no file.
 	ExceptionFile func(pan pay.PAN, psn string) bool
@@ -52,6 +56,7 @@ const (
 	ttq1ODAForOnline   = 0x01
 	ttq2OnlineRequired = 0x80
 	ttq2CVMRequired    = 0x40
+	ttq3IssuerUpdate   = 0x80
 	ttq3CDCVMSupported = 0x40
 )
 
@@ -65,6 +70,7 @@ const (
 	ctq1SwitchForCash   = 0x04
 	ctq1SwitchCashback  = 0x02
 	ctq2CDCVM           = 0x80
+	ctq2IssuerUpdate    = 0x40
 )
 
 // Transaction types, 9C.

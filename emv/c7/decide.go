@@ -17,7 +17,14 @@ func (t *tap) decide(c *Config) emv.Outcome {
 		if t.cvm == emv.CVMOnlinePIN {
 			o.UIOutcome.Message, o.UIOutcome.Status = emv.MsgEnterPIN, emv.StatusNotReady
 		}
-		return t.complete(o)
+		o = t.complete(o)
+		// Both sides take issuer updates, so that the card may be asked for once more (kernel 3: 5.8.1.2).
+		if t.term.ttq[2]&ttq3IssuerUpdate != 0 && t.ctq[1]&ctq2IssuerUpdate != 0 {
+			o.Start, o.OnlineResponseData, o.FieldOff = emv.StartB, emv.OnlineEMVData, 0
+			o.UIRestart = &emv.UIRequest{Message: emv.MsgPresentAgain, Status: emv.StatusReadyToRead}
+			o.Memory = &requested{fci: append([]byte(nil), t.in.FCI...), cvm: t.cvm, oda: t.oda, record: o.DataRecord}
+		}
+		return o
 	}
 	// A TC where the terminal asked for an online cryptogram, or above its
 	// floor limit, approves nothing.

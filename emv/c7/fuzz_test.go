@@ -36,7 +36,7 @@ func FuzzKernelResponses(f *testing.F) {
 	pdolData := in.FCI
 	seed := func(c *scripted) {
 		c.personalise()
-		kernel := &Kernel{Config: Config{CAKeys: caStore(f)}}
+		kernel := &Kernel{Config: Config{CAKeys: caStore(f), SM: true}}
 		var all []byte
 		rec := recorder{card: c, out: &all}
 		if _, err := kernel.Process(context.Background(), usualInput(c, at), &rec); err != nil {
@@ -48,6 +48,9 @@ func FuzzKernelResponses(f *testing.F) {
 	tcCard := newCard(f)
 	asTC(tcCard)
 	seed(tcCard)
+	smCard := newCard(f)
+	onSM2(smCard)
+	seed(smCard)
 	f.Add([]byte{2, 0x69, 0x86}, pdolData, int64(1))
 	f.Add([]byte{}, []byte{}, int64(0))
 	store := caStore(f)
@@ -60,7 +63,7 @@ func FuzzKernelResponses(f *testing.F) {
 		for _, limit := range []int64{0, 1 << 40} {
 			in.Rand = bytes.NewReader(testUN)
 			card := &randomCard{data: responses}
-			o, err := (&Kernel{Config: Config{CAKeys: store, FloorLimit: limit}}).Process(context.Background(), in, card)
+			o, err := (&Kernel{Config: Config{CAKeys: store, FloorLimit: limit, SM: true}}).Process(context.Background(), in, card)
 			if err != nil {
 				t.Fatalf("error %v", err)
 			}
@@ -100,12 +103,18 @@ func (r *recorder) Transmit(ctx context.Context, command []byte) ([]byte, error)
 // A bit that is flipped in any certified or signed part makes authentication
 // fail; one flipped anywhere never leads to more than the genuine card gets.
 func TestEveryFlip(t *testing.T) {
+	t.Run("RSA", func(t *testing.T) { everyFlip(t, func(*scripted) {}) })
+	t.Run("SM2", func(t *testing.T) { everyFlip(t, onSM2) })
+}
+
+func everyFlip(t *testing.T, change func(*scripted)) {
 	card := newCard(t)
+	change(card)
 	card.personalise()
 	var responses [][]byte
 	keep := func(n int, r []byte) []byte { responses = append(responses, bytes.Clone(r)); return r }
 	card.raw = keep
-	kernel := &Kernel{Config: Config{CAKeys: caStore(t)}}
+	kernel := &Kernel{Config: Config{CAKeys: caStore(t), SM: true}}
 	in := usualInput(card, at)
 	if o, err := kernel.Process(context.Background(), in, card); err != nil || o.Kind != emv.OnlineRequest || o.ODA != emv.ODAfDDA {
 		t.Fatal(o, err)

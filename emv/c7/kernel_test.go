@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,10 +96,11 @@ func runCase(t *testing.T, k kernelCase) (emv.Outcome, *scripted) {
 }
 
 func TestKernel(t *testing.T) {
-	if n := len(kernelCases); n < 60 {
+	cases := slices.Concat(kernelCases, smCases)
+	if n := len(cases); n < 60 {
 		t.Fatalf("%d cases, want at least 60", n)
 	}
-	for _, k := range kernelCases {
+	for _, k := range cases {
 		t.Run(k.name, func(t *testing.T) {
 			o, card := runCase(t, k)
 			if o.Kind != k.kind || o.CVM != k.cvm || o.ODA != k.oda || !strings.Contains(o.Reason, k.reason) {
@@ -138,7 +140,7 @@ func TestGPOCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "80A80000438341" + "27C04080" + "000000100001" + "000000000000" + "0156" + "0000000000" + "0156" + "260315" + "00" + "11223344" +
-		"22" + "E0E1C8" + "00" + "143005" + "4855494B41303031" + "31303030303030310000" + "000000000000" + "00"
+		"22" + "E0E1C8" + "00" + "143005" + "4855494B41303031" + "31303030303030310000" + "A00000033301" + "00"
 	if !bytes.Equal(card.commands[0], unhex(want)) {
 		t.Errorf("got  %X\nwant %s", card.commands[0], want)
 	}
@@ -242,23 +244,6 @@ func TestUnusableInput(t *testing.T) {
 		change(&in)
 		if _, err := (&Kernel{}).Process(context.Background(), in, card); err == nil || len(card.commands) != 0 {
 			t.Errorf("%s: error %v after %d commands", name, err, len(card.commands))
-		}
-	}
-}
-
-// A second start brings the issuer's answer; no command is sent.
-func TestAfterOnline(t *testing.T) {
-	for _, approved := range []bool{true, false} {
-		card := newCard(t)
-		in := usualInput(card, at)
-		in.Start, in.Restart, in.Online = emv.StartD, true, &emv.OnlineResponse{Approved: approved}
-		o, err := (&Kernel{}).Process(context.Background(), in, card)
-		want := emv.Declined
-		if approved {
-			want = emv.Approved
-		}
-		if err != nil || o.Kind != want || len(card.commands) != 0 || o.Start != emv.StartNone {
-			t.Errorf("approved %v: %+v %v", approved, o, err)
 		}
 	}
 }

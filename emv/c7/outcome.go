@@ -80,16 +80,3 @@ func tryAgain(step string) emv.Outcome {
 	o.Error = emv.ErrorIndication{L1: true, Step: step}
 	return o
 }
-
-// afterOnline is a second start with the issuer's answer. A sale without
-// issuer update needs no card for it.
-func afterOnline(in *emv.Input) emv.Outcome {
-	if in.Online.Approved {
-		o := noOutcome(emv.Approved, "the issuer approved")
-		o.UIOutcome = &emv.UIRequest{Message: emv.MsgApproved, Status: emv.StatusIdle}
-		return o
-	}
-	o := noOutcome(emv.Declined, "the issuer declined")
-	o.UIOutcome = &emv.UIRequest{Message: emv.MsgNotAuthorised, Status: emv.StatusIdle}
-	return o
-}

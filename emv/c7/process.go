@@ -6,6 +6,7 @@ import (
 
 	"huika/emv"
 	"huika/emv/apdu"
+	"huika/emv/book3"
 	"huika/emv/dol"
 	"huika/emv/tag"
 	"huika/emv/tlv"
@@ -23,7 +24,7 @@ type tap struct {
 	crypto    cryptogram
 	ctq       [2]byte
 	hasCTQ    bool
-	track2    track2
+	track2    book3.Track2
 	oda       emv.ODA
 	cvm       emv.CVM
 	goOnline  bool // a rule of the terminal wants the issuer
@@ -39,7 +40,7 @@ const (
 // Process is one tap, from activation to outcome.
 func (k *Kernel) Process(ctx context.Context, in emv.Input, card emv.Transceiver) (emv.Outcome, error) {
 	if in.Online != nil {
-		return afterOnline(&in), nil
+		return update(ctx, &in, card)
 	}
 	t := &tap{in: &in, arena: make([]byte, 0, arenaSize), static: make([]byte, 0, staticSize)}
 	if err := t.term.fill(&k.Config, &in); err != nil {

@@ -5,22 +5,20 @@ import (
 
 	"huika/emv"
 	"huika/emv/apdu"
+	"huika/emv/book3"
 	"huika/emv/oda"
 	"huika/emv/tag"
 	"huika/emv/tlv"
 )
 
-// Short file identifiers (EMV Book 3, 5.3.2.2): 1 to 10 are governed by EMV, up to 30 is allowed.
-const (
-	sfiEMV = 10
-	sfiMax = 30
-)
+// sfiEMV: files 1 to 10 are governed by EMV (EMV Book 3, 5.3.2.2).
+const sfiEMV = 10
 
 // read sends READ RECORD for everything that the AFL names (EMV Book 3, 10.2).
 // A card without AFL gave all it has in the GPO response.
 func (t *tap) read(ctx context.Context, card emv.Transceiver) (emv.Outcome, bool, error) {
 	afl := t.card.value(tag.AFL)
-	if why := checkAFL(afl); why != "" {
+	if why := book3.CheckAFL(afl); why != "" {
 		return endApplication("read", "parsing error", why), true, nil
 	}
 	for ; len(afl) >= 4; afl = afl[4:] {
@@ -42,29 +40,6 @@ func (t *tap) read(ctx context.Context, card emv.Transceiver) (emv.Outcome, bool
 		}
 	}
 	return emv.Outcome{}, false, nil
-}
-
-// checkAFL says what is wrong with an AFL (EMV Book 3, 10.2), or "".
-func checkAFL(afl []byte) string {
-	if len(afl)%4 != 0 {
-		return "AFL is not made of entries of 4 bytes"
-	}
-	records := 0
-	for ; len(afl) >= 4; afl = afl[4:] {
-		sfi, first, last, signed := afl[0]>>3, int(afl[1]), int(afl[2]), int(afl[3])
-		switch {
-		case afl[0]&0x07 != 0 || sfi < 1 || sfi > sfiMax:
-			return "AFL names a file that can't be"
-		case first == 0 || last < first:
-			return "AFL names records that can't be"
-		case signed > last-first+1:
-			return "AFL signs more records than it names"
-		}
-		if records += last - first + 1; records > MaxRecords {
-			return "AFL names too many records"
-		}
-	}
-	return ""
 }
 
 // record keeps the data objects of one record. Records of files 1 to 10 are a

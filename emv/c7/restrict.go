@@ -13,7 +13,7 @@ import (
 // restriction that fails decides here instead of setting a bit. Which of them
 // decline, beyond expiry, is by public description, unverified.
 func (t *tap) restrict(c *Config) (emv.Outcome, bool) {
-	today := t.term.date[:]
+	today := t.term.value(tag.TransactionDate)
 	if date, ok := t.card.get(tag.EffectiveDate); ok && bytes.Compare(date, today) > 0 && !lastCentury(date) {
 		return t.declined("the card is not valid yet"), true
 	}
@@ -32,7 +32,7 @@ func (t *tap) restrict(c *Config) (emv.Outcome, bool) {
 		return o, true
 	}
 	if c.ExceptionFile != nil {
-		pan, err := pay.ParsePAN(string(t.track2.pan[:t.track2.n]))
+		pan, err := pay.ParsePAN(t.track2.Number)
 		if err != nil || c.ExceptionFile(pan, t.psn()) {
 			return t.declined("the card is on the exception file"), true
 		}
@@ -54,7 +54,7 @@ func (t *tap) expired(today []byte) bool {
 	if date, ok := t.card.get(tag.ExpirationDate); ok {
 		return lastCentury(date) || bytes.Compare(date, today) < 0
 	}
-	return lastCentury(t.track2.expiry[:]) || bytes.Compare(t.track2.expiry[:], today[:2]) < 0
+	return lastCentury(t.track2.Expiry[:]) || bytes.Compare(t.track2.Expiry[:], today[:2]) < 0
 }
 
 // lastCentury reports a BCD year of 50 to 99 (EMV Book 4, 6.7.3).
@@ -95,7 +95,7 @@ func (t *tap) usageAllowed() bool {
 	if !ok {
 		return true
 	}
-	domestic := bytes.Equal(country, t.term.country[:])
+	domestic := bytes.Equal(country, t.term.value(tag.TerminalCountry))
 	pick := func(home, abroad byte) byte {
 		if domestic {
 			return home

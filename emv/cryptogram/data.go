@@ -24,26 +24,32 @@ var pbocFields = [...]struct {
 // PBOCDataLen is the length of what PBOCData gives: 33 bytes of fields and 4 of CVR.
 const PBOCDataLen = 37
 
-// PBOCData assembles what a cryptogram of version 01 covers: 9F02 9F03 9F1A 95
-// 5F2A 9A 9C 9F37 82 9F36 and the CVR of 9F10. The card calls it over its PDOL
-// data, the issuer over field 55, so that the rule has one home. get gives
+// PBOCData assembles what a cryptogram covers. Version 01, and every other that
+// 9F10 names: 9F02 9F03 9F1A 95 5F2A 9A 9C 9F37 82 9F36 and the CVR of 9F10.
+// Version 17 (contactless): 9F02 9F37 9F36 and byte 2 of the CVR, as in Visa's
+// (seen in two public programs of issuers, no vector). The card calls it over its
+// PDOL data, the issuer over field 55, so that the rule has one home. get gives
 // values by tag; one that is absent or of another length is ErrData. The error
 // names the tag only.
 func PBOCData(get func(tlv.Tag) ([]byte, bool)) ([]byte, error) {
+	v, _ := get(tag.IAD)
+	iad, err := ParseIAD(v)
+	if err != nil {
+		return nil, err
+	}
+	fields, cvr := pbocFields[:], iad.CVR[:]
+	if iad.Version == VersionPBOC17 {
+		fields, cvr = visaCVN17Fields[:], iad.CVR[1:2]
+	}
 	data := make([]byte, 0, PBOCDataLen)
-	for _, f := range pbocFields {
+	for _, f := range fields {
 		v, ok := get(f.tag)
 		if !ok || len(v) != f.len {
 			return nil, fmt.Errorf("%w: %s: want %d bytes, have %d", ErrData, f.tag, f.len, len(v))
 		}
 		data = append(data, v...)
 	}
-	v, _ := get(tag.IAD)
-	iad, err := ParseIAD(v)
-	if err != nil {
-		return nil, err
-	}
-	return append(data, iad.CVR[:]...), nil
+	return append(data, cvr...), nil
 }
 
 // Cryptogram types as bits 6-5 of a CVR's second byte (and, shifted, of 9F27).
@@ -72,6 +78,8 @@ func NewCVR(t Type) CVR { return CVR{0x03, 0x80 | byte(t)} }
 const (
 	cvrVerified    = 0x04 // byte 2: verified by the card or device
 	cvrFailed      = 0x02 // byte 2: verification by the card or device failed
+	cvrAuthFailed  = 0x08 // byte 3: issuer authentication failed on the last online transaction
+	cvrScript      = 0x08 // byte 4: an issuer script failed
 	cvrDDA         = 0x02 // byte 4: DDA performed
 	cvrPINExpected = 0x01 // byte 4: PIN expected and not verified by the card
 )
@@ -97,6 +105,18 @@ func (c CVR) WithOnlinePIN() CVR { c[3] |= cvrPINExpected; return c }
 // WithDDA is c with the statement of DDA.
 func (c CVR) WithDDA() CVR { c[3] |= cvrDDA; return c }
 
+// IssuerAuthFailed reports that the card says: the last ARPC was wrong.
+func (c CVR) IssuerAuthFailed() bool { return c[2]&cvrAuthFailed != 0 }
+
+// ScriptFailed reports that the card says: a command of the last scripts was refused.
+func (c CVR) ScriptFailed() bool { return c[3]&cvrScript != 0 }
+
+// WithIssuerAuthFailed is c with the statement of IssuerAuthFailed.
+func (c CVR) WithIssuerAuthFailed() CVR { c[2] |= cvrAuthFailed; return c }
+
+// WithScriptFailed is c with the statement of ScriptFailed.
+func (c CVR) WithScriptFailed() CVR { c[3] |= cvrScript; return c }
+
 // IAD is 9F10 of UnionPay: 07 ‖ derivation key index ‖ cryptogram version ‖ CVR(4) ‖
 // algorithm (01: triple DES, 04: SM4), then optionally issuer discretionary data
 // with its length byte (public description).
@@ -109,6 +129,7 @@ type IAD struct {
 const (
 	iadLen        = 7    // what the first byte counts
 	VersionPBOC01 = 0x01 // cryptogram version of PBOC01
+	VersionPBOC17 = 0x17 // hex: the contactless one, under the same keys
 	AlgorithmTDES = 0x01
 )
 

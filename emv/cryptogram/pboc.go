@@ -1,6 +1,6 @@
 // Package cryptogram derives card and session keys and computes application
-// cryptograms and authorisation response cryptograms: UnionPay/PBOC version 01,
-// Visa's and M/Chip's over triple DES, and those of AES cards.
+// cryptograms and authorisation response cryptograms: UnionPay/PBOC version 01
+// over triple DES and SM4, Visa's and M/Chip's over triple DES, and those of AES cards.
 //
 // In a tap it stands at the two ends: the software card makes the ARQC, the
 // issuer stand-in checks it and makes the ARPC. Terminals and acquirers never
@@ -35,17 +35,9 @@ func (pboc01) CardKey(issuerKey pay.Secret, pan pay.PAN, psn string) (pay.Secret
 	if err != nil {
 		return pay.Secret{}, err
 	}
-	digits := pan.Reveal() + psn
-	if pan.IsZero() || len(psn) != 2 || psn[0] < '0' || psn[0] > '9' || psn[1] < '0' || psn[1] > '9' {
-		return pay.Secret{}, fmt.Errorf("%w: want a card number and a sequence number of 2 digits", ErrKey)
-	}
-	for len(digits) < 16 {
-		digits = "0" + digits // EMV Book 2, A1.4.1
-	}
-	digits = digits[len(digits)-16:]
-	var x [8]byte
-	for i := range x {
-		x[i] = (digits[2*i]-'0')<<4 | (digits[2*i+1] - '0')
+	x, err := rightmostDigits(pan, psn)
+	if err != nil {
+		return pay.Secret{}, err
 	}
 	return diversify(block, x), nil
 }

@@ -2,8 +2,10 @@ package oda
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -48,31 +50,47 @@ type revocation struct {
 	serial [3]byte
 }
 
-// CAStore is a terminal's CA keys (RSA and ECC) and revocation list. Any number
+// CAStore is a terminal's CA keys (RSA, ECC and SM2) and revocation list. Any number
 // of tasks may read it, also while it is filled, or replaced as a whole
 // (Replace: a reload while taps go on).
 type CAStore struct {
 	mu      sync.RWMutex // held for a look into the maps, never longer
 	keys    map[caID]CAKey
 	ec      map[caID]ECCAKey
+	sm2     map[caID]SM2CAKey
 	revoked map[revocation]struct{}
 }
 
 // NewCAStore makes an empty store.
 func NewCAStore() *CAStore {
-	return &CAStore{keys: map[caID]CAKey{}, ec: map[caID]ECCAKey{}, revoked: map[revocation]struct{}{}}
+	return &CAStore{keys: map[caID]CAKey{}, ec: map[caID]ECCAKey{}, sm2: map[caID]SM2CAKey{}, revoked: map[revocation]struct{}{}}
+}
+
+// size is the number of keys of all kinds; the caller holds the lock.
+func (s *CAStore) size() int { return len(s.keys) + len(s.ec) + len(s.sm2) }
+
+// ordered are the keys of one kind by RID and index.
+func ordered[K any](m map[caID]K) []K {
+	ids := slices.SortedFunc(maps.Keys(m), func(a, b caID) int {
+		return cmp.Or(bytes.Compare(a.rid[:], b.rid[:]), cmp.Compare(a.index, b.index))
+	})
+	keys := make([]K, 0, len(ids))
+	for _, id := range ids {
+		keys = append(keys, m[id])
+	}
+	return keys
 }
 
 // Replace takes over what next holds, at once: a tap sees the old keys or the
 // new ones. next must not be used afterwards.
 func (s *CAStore) Replace(next *CAStore) {
 	next.mu.Lock()
-	keys, ec, revoked := next.keys, next.ec, next.revoked
-	next.keys, next.ec, next.revoked = nil, nil, nil // a write to next would reach us: let it panic
+	keys, ec, sm2, revoked := next.keys, next.ec, next.sm2, next.revoked
+	next.keys, next.ec, next.sm2, next.revoked = nil, nil, nil, nil // a write to next would reach us: let it panic
 	next.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys, s.ec, s.revoked = keys, ec, revoked
+	s.keys, s.ec, s.sm2, s.revoked = keys, ec, sm2, revoked
 }
 
 // Add stores a key whose Checksum is checksum. It refuses (ErrChecksum, ErrKey)
@@ -91,7 +109,7 @@ func (s *CAStore) Add(key CAKey, checksum [sha1.Size]byte) error {
 	if old, ok := s.keys[id]; ok && (!bytes.Equal(old.Modulus, key.Modulus) || !bytes.Equal(old.Exponent, key.Exponent)) {
 		return fmt.Errorf("%w: RID %X index %02X is another key already", ErrKey, key.RID, key.Index)
 	}
-	if len(s.keys)+len(s.ec) >= MaxCAKeys {
+	if s.size() >= MaxCAKeys {
 		return fmt.Errorf("%w: more than %d CA keys", ErrKey, MaxCAKeys)
 	}
 	key.Modulus, key.Exponent = bytes.Clone(key.Modulus), bytes.Clone(key.Exponent)
@@ -111,17 +129,7 @@ func (s *CAStore) Lookup(rid [5]byte, index byte) (CAKey, bool) {
 func (s *CAStore) Keys() []CAKey {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	keys := make([]CAKey, 0, len(s.keys))
-	for _, k := range s.keys {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b CAKey) int {
-		if c := bytes.Compare(a.RID[:], b.RID[:]); c != 0 {
-			return c
-		}
-		return int(a.Index) - int(b.Index)
-	})
-	return keys
+	return ordered(s.keys)
 }
 
 // Revoke puts an issuer certificate on the revocation list. A full list is an error.

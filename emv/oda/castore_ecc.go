@@ -1,10 +1,8 @@
 package oda
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -48,7 +46,7 @@ func SignECCA(ca *ECPrivateKey, rid [5]byte, index byte) ([]byte, error) {
 
 // AddEC stores an ECC key whose Checksum is checksum. It refuses (ErrChecksum,
 // ErrKey) a wrong checksum, an x coordinate of no point, another ECC key under
-// the same RID and index, and more than MaxCAKeys keys of both kinds. An RSA
+// the same RID and index, and more than MaxCAKeys keys of all kinds. An RSA
 // key may have the same index: a card's certificates say which kind they need.
 func (s *CAStore) AddEC(key ECCAKey, checksum [sha256.Size]byte) error {
 	if key.Checksum() != checksum {
@@ -63,7 +61,7 @@ func (s *CAStore) AddEC(key ECCAKey, checksum [sha256.Size]byte) error {
 	if old, ok := s.ec[id]; ok && old.X != key.X {
 		return fmt.Errorf("%w: RID %X index %02X is another ECC key already", ErrKey, key.RID, key.Index)
 	}
-	if len(s.keys)+len(s.ec) >= MaxCAKeys {
+	if s.size() >= MaxCAKeys {
 		return fmt.Errorf("%w: more than %d CA keys", ErrKey, MaxCAKeys)
 	}
 	s.ec[id] = key
@@ -82,15 +80,5 @@ func (s *CAStore) LookupEC(rid [5]byte, index byte) (ECCAKey, bool) {
 func (s *CAStore) ECKeys() []ECCAKey {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	keys := make([]ECCAKey, 0, len(s.ec))
-	for _, k := range s.ec {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b ECCAKey) int {
-		if c := bytes.Compare(a.RID[:], b.RID[:]); c != 0 {
-			return c
-		}
-		return int(a.Index) - int(b.Index)
-	})
-	return keys
+	return ordered(s.ec)
 }

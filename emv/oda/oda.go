@@ -1,12 +1,13 @@
 // Package oda is offline data authentication: RSA (EMV Book 2, 5 and 6), where it
 // recovers the issuer's and the card's public key from their certificates and
-// checks the card's dynamic signature, and elliptic curves (EMV Contactless
-// Book E), where it checks certificates and signatures of EC-SDSA on P-256. It also
-// has the issuing side, which software cards and their test issuer use.
+// checks the card's dynamic signature; elliptic curves (EMV Contactless
+// Book E), where it checks certificates and signatures of EC-SDSA on P-256; and
+// SM2 with SM3 (PBOC 3.0). It also has the issuing side, which software cards
+// and their test issuer use.
 //
 // In a tap it stands behind READ RECORD: a kernel collects the records and asks
 // whether the card is genuine. What follows from a failure (decline, go online)
-// is the kernel's rule, not decided here. SM2 is not here.
+// is the kernel's rule, not decided here.
 //
 // Signing is done with math/big and is not constant-time: it serves software
 // test cards, never a real issuer. (Key agreement in emv/bdh is: it goes

@@ -121,5 +121,9 @@ var C7 = &Dictionary{base: EMV, own: map[tlv.Tag]Info{
 	CardAuthData:     {Name: "Card Authentication Related Data", Explain: explainCardAuthData},
 	CTQ:              {Name: "Card Transaction Qualifiers", Explain: explainCTQ},
 	FormFactor:       {Name: "Form Factor Indicator"},
-	SMSupport:        {Name: "SM Algorithm Support Indicator"},
+	SMSupport:        {Name: "SM Algorithm Support Indicator", Explain: explainSMSupport},
+
+	ScriptID:          {Name: "Issuer Script Identifier"},
+	ScriptCommand:     {Name: "Issuer Script Command", Sensitive: true}, // may carry a PIN block
+	ScriptResultsPBOC: {Name: "Issuer Script Results", Explain: explainScriptResults},
 }}

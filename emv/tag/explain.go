@@ -114,6 +114,9 @@ func explainUnionPayIAD(v []byte) []string {
 		return nil
 	}
 	out := []string{fmt.Sprintf("derivation key index %02X, cryptogram version %02X", v[1], v[2]), cryptogramType(v[4] >> 4)}
+	if len(v) > 7 && v[7] == 0x04 {
+		out = append(out, "SM4")
+	}
 	return append(out, explainBits([]bit{
 		{5, 0x04, "cardholder verified by the card or device"}, {5, 0x02, "cardholder verification by the card failed"},
 		{5, 0x01, "unable to go online"},
@@ -122,6 +125,17 @@ func explainUnionPayIAD(v []byte) []string {
 		{7, 0x08, "issuer script failed"}, {7, 0x04, "DDA failed on last transaction"}, {7, 0x02, "DDA performed"},
 		{7, 0x01, "PIN expected and not verified by the card"},
 	}, v)...)
+}
+
+// DF69, public description.
+func explainSMSupport(v []byte) []string {
+	switch {
+	case len(v) != 1:
+		return nil
+	case v[0] == 0:
+		return []string{"the terminal has no SM algorithms"}
+	}
+	return []string{"the terminal has SM2, SM3 and SM4"}
 }
 
 // 9F69 of fDDA version 01: version, card unpredictable number, CTQ.

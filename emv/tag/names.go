@@ -115,5 +115,6 @@ const (
 	FormFactor             tlv.Tag = 0x9F6E // form factor indicator
 	CustomerExclusive      tlv.Tag = 0x9F7C
 	DirectoryDiscretionary tlv.Tag = 0xBF0C // FCI issuer discretionary data
+	ScriptResultsPBOC      tlv.Tag = 0xDF31 // kernel 7: issuer script results
 	SMSupport              tlv.Tag = 0xDF69 // PBOC 3.0: terminal's SM algorithm support
 )

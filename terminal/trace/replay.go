@@ -220,6 +220,9 @@ func namedKeys(steps []Step, aid []byte, ca *oda.CAStore) []CAKey {
 			if k, ok := ca.LookupEC(rid, o.Value[0]); ok {
 				out = append(out, CAKey{RID: k.RID[:], Index: Hex{k.Index}, X: k.X[:], Expiry: k.Expiry})
 			}
+			if k, ok := ca.LookupSM2(rid, o.Value[0]); ok {
+				out = append(out, CAKey{RID: k.RID[:], Index: Hex{k.Index}, SM2: k.Key[:], Expiry: k.Expiry})
+			}
 			if k, ok := ca.Lookup(rid, o.Value[0]); ok {
 				out = append(out, CAKey{RID: k.RID[:], Index: Hex{k.Index}, Modulus: k.Modulus, Exponent: k.Exponent, Expiry: k.Expiry})
 			}

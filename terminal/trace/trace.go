@@ -146,7 +146,8 @@ type CAKey struct {
 	Index    Hex       `json:"index"`
 	Modulus  Hex       `json:"modulus,omitempty"`
 	Exponent Hex       `json:"exponent,omitempty"`
-	X        Hex       `json:"x,omitempty"` // of a key on P-256, in place of modulus and exponent
+	X        Hex       `json:"x,omitempty"`   // of a key on P-256, in place of modulus and exponent
+	SM2      Hex       `json:"sm2,omitempty"` // an SM2 key, x and y, in place of modulus and exponent
 	Expiry   time.Time `json:"expiry,omitzero"`
 }
 
@@ -156,6 +157,11 @@ func (k CAKey) add(s *oda.CAStore) error {
 	switch {
 	case err != nil:
 		return err
+	case len(k.SM2) != 0 && len(k.SM2) != oda.SM2KeySize:
+		return fmt.Errorf("%w: CA key: sm2 of %d bytes, want %d", ErrFormat, len(k.SM2), oda.SM2KeySize)
+	case len(k.SM2) != 0:
+		sm := oda.SM2CAKey{RID: key.RID, Index: key.Index, Key: oda.SM2PublicKey(k.SM2), Expiry: k.Expiry}
+		return s.AddSM2(sm, sm.Checksum())
 	case len(k.X) == 0:
 		return s.Add(key, key.Checksum())
 	case len(k.X) != oda.ECSize:

@@ -75,9 +75,12 @@ func schemeOf(list tlv.List) (scheme, bool) {
 	return schemes[2], true
 }
 
-// --- UnionPay, version 01
+// --- UnionPay, versions 01 and 17, triple DES and SM4
 
-type pboc struct{}
+type pboc struct {
+	algorithm byte // of 9F10
+	cipher    cryptogram.PBOC
+}
 
 func readPBOC(get func(tlv.Tag) ([]byte, bool)) (statement, error) {
 	signed, err := cryptogram.PBOCData(get)
@@ -86,19 +89,24 @@ func readPBOC(get func(tlv.Tag) ([]byte, bool)) (statement, error) {
 	}
 	v, _ := get(tag.IAD)
 	iad, err := cryptogram.ParseIAD(v)
-	if err == nil && iad.Version != cryptogram.VersionPBOC01 {
-		err = fmt.Errorf("9F10 is not of cryptogram version 01")
+	cipher, known := cryptogram.PBOCOf(iad.Algorithm)
+	if err == nil && (!known || (iad.Version != cryptogram.VersionPBOC01 && iad.Version != cryptogram.VersionPBOC17)) {
+		err = fmt.Errorf("9F10 is not of cryptogram version 01 or 17 under a known cipher")
 	}
-	return statement{signed, iad.CVR.Type(), iad.CVR.CDCVM(), iad.CVR.OnlinePIN(), pboc{}}, err
+	return statement{signed, iad.CVR.Type(), iad.CVR.CDCVM(), iad.CVR.OnlinePIN(), pboc{iad.Algorithm, cipher}}, err
 }
 
-func (pboc) session(keys perso.MasterKeys, a *perso.Account, c *icc) (pay.Secret, error) {
-	key, err := cryptogram.PBOC01.CardKey(keys.Cryptogram, a.PAN, a.PSN)
+func (p pboc) session(keys perso.MasterKeys, a *perso.Account, c *icc) (pay.Secret, error) {
+	master := keys.Cryptogram
+	if p.algorithm == cryptogram.AlgorithmSM4 {
+		master = keys.SM4
+	}
+	key, err := p.cipher.CardKey(master, a.PAN, a.PSN)
 	if err != nil {
 		return pay.Secret{}, err
 	}
 	defer key.Wipe()
-	return cryptogram.PBOC01.SessionKey(key, c.atc)
+	return p.cipher.SessionKey(key, c.atc)
 }
 
 func (p pboc) cryptogram(keys perso.MasterKeys, a *perso.Account, c *icc) ([8]byte, error) {
@@ -107,7 +115,7 @@ func (p pboc) cryptogram(keys perso.MasterKeys, a *perso.Account, c *icc) ([8]by
 		return [8]byte{}, err
 	}
 	defer key.Wipe()
-	return cryptogram.PBOC01.MAC(key, c.says.signed)
+	return p.cipher.MAC(key, c.says.signed)
 }
 
 func (p pboc) answer(keys perso.MasterKeys, a *perso.Account, c *icc, code string) ([]byte, error) {
@@ -116,12 +124,25 @@ func (p pboc) answer(keys perso.MasterKeys, a *perso.Account, c *icc, code strin
 		return nil, err
 	}
 	defer key.Wipe()
-	arpc, err := cryptogram.PBOC01.ARPC(key, c.cryptogram, [2]byte([]byte(code)))
+	arpc, err := p.cipher.ARPC(key, c.cryptogram, [2]byte([]byte(code)))
 	return append(arpc[:], code...), err
 }
 
-func (pboc) script(perso.MasterKeys, *perso.Account, *icc, []byte, []byte) ([]byte, error) {
-	return nil, nil
+func (p pboc) script(keys perso.MasterKeys, a *perso.Account, c *icc, header, data []byte) ([]byte, error) {
+	master := keys.Script
+	if p.algorithm == cryptogram.AlgorithmSM4 {
+		master = keys.SM4Script
+	}
+	if master.Len() == 0 {
+		return nil, nil
+	}
+	key, err := p.cipher.CardKey(master, a.PAN, a.PSN)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	mac, err := cryptogram.PBOCScriptMAC(p.cipher, key, header, c.atc, c.cryptogram, data)
+	return mac[:], err
 }
 
 // --- Visa: CVN 10, 17, 18, 22

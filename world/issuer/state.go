@@ -119,9 +119,10 @@ func newState(accounts []perso.Account, imk pay.Secret, keys map[string]perso.Ma
 		keys:     map[string]perso.MasterKeys{perso.UnionPay: {Cryptogram: imk}},
 	}
 	for name, k := range keys {
-		if name != perso.UnionPay {
-			s.keys[name] = k
+		if name == perso.UnionPay {
+			k.Cryptogram = imk
 		}
+		s.keys[name] = k
 	}
 	for _, from := range accounts {
 		pan := from.PAN.Reveal()
