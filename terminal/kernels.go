@@ -6,6 +6,9 @@ import (
 	"huika/emv"
 	"huika/emv/c2"
 	"huika/emv/c3"
+	"huika/emv/c4"
+	"huika/emv/c5"
+	"huika/emv/c6"
 	"huika/emv/c7"
 	"huika/emv/c8"
 	"huika/emv/entry"
@@ -36,14 +39,17 @@ type kernelRow struct {
 }
 
 // kernelRows is the table, in the order in which Entry Point looks for a match.
-// The TTQ of both kernels that have one: EMV mode, online PIN, signature, ODA for
-// online authorisations; CDCVM supported; fDDA version 01. There is no contact
-// reader. Kernel 3 also takes issuer updates at a second tap.
+// The TTQ of kernels 7 and 3: EMV mode, online PIN, signature, ODA for online
+// authorisations; CDCVM supported; fDDA version 01. Kernel 6 knows the last not.
+// There is no contact reader. Kernel 3 also takes issuer updates at a second tap.
 var kernelRows = [...]kernelRow{
 	{"unionpay", c7.ID, unionPayAIDs, &[4]byte{0x20 | 0x04 | 0x02 | 0x01, 0, 0x40, 0x80}, unionPayKernel},
 	{"visa", c3.ID, visaAIDs, &[4]byte{0x20 | 0x04 | 0x02 | 0x01, 0, 0x80 | 0x40, 0x80}, visaKernel},
 	{"mastercard", c2.ID, mastercardAIDs, nil, mastercardKernel},
 	{"c8", c8.ID, mastercardAIDs[:1], nil, kernel8}, // of no scheme: a card names it in its directory entry
+	{"amex", c4.ID, amexAIDs, nil, amexKernel},
+	{"jcb", c5.ID, jcbAIDs, nil, jcbKernel},
+	{"discover", c6.ID, discoverAIDs, &[4]byte{0x20 | 0x04 | 0x02, 0, 0x40, 0}, discoverKernel},
 }
 
 var (
@@ -65,6 +71,10 @@ var (
 		{0xA0, 0, 0, 0, 0x04, 0x10, 0x10},
 		{0xA0, 0, 0, 0, 0x04, 0x30, 0x60},
 	}
+	// amexAIDs is the beginning of every American Express application's AID.
+	amexAIDs     = [][]byte{{0xA0, 0, 0, 0, 0x25, 0x01}}
+	jcbAIDs      = [][]byte{{0xA0, 0, 0, 0, 0x65, 0x10, 0x10}}
+	discoverAIDs = [][]byte{{0xA0, 0, 0, 0x01, 0x52, 0x30, 0x10}}
 )
 
 func unionPayKernel(cfg KernelConfig) emv.Kernel {
@@ -95,7 +105,7 @@ func visaKernel(cfg KernelConfig) emv.Kernel {
 	return k
 }
 
-// Terminal action codes of kernel 2. A failed CDA and a relayed card are declined here;
+// Terminal action codes of kernels 2, 4 and 5. A failed CDA and a relayed card are declined here;
 // whatever else is odd, and every amount (the floor limit is 0), goes to the
 // issuer. (Ours: an acquirer's own come from its scheme.)
 var (
@@ -141,14 +151,7 @@ func foreignMastercard(c *c2.Config, f *trace.Foreign) {
 	limit(&c.CVMLimit, f.CVMLimit, 1)
 	limit(&c.Limit, f.Limit, 1)
 	c.LimitOnCDCVM = c.Limit
-	for _, t := range []struct {
-		to    *[5]byte
-		shown []byte
-	}{{&c.TACDenial, f.TACDenial}, {&c.TACOnline, f.TACOnline}, {&c.TACDefault, f.TACDefault}} {
-		if len(t.shown) == len(t.to) {
-			*t.to = [5]byte(t.shown)
-		}
-	}
+	foreignCodes(&c.TACDenial, &c.TACOnline, &c.TACDefault, f)
 	if v := f.Capabilities; len(v) == 3 {
 		c.DataInput, c.CVMRequired, c.CVMNone, c.Security = v[0], v[1], v[1], v[2]
 	}

@@ -97,6 +97,9 @@ func TestProfiles(t *testing.T) {
 		"visa visa-phone visa-watch visa-classic visa-phone-locked visa-cloned visa-cloned-online " +
 		"mastercard mastercard-phone mastercard-watch mastercard-debit mastercard-phone-locked mastercard-cloned mastercard-cloned-online " +
 		"c8 c8-phone c8-watch c8-phone-locked c8-cloned " +
+		"amex amex-phone amex-watch amex-phone-locked amex-cloned " +
+		"jcb jcb-phone jcb-watch jcb-phone-locked jcb-cloned " +
+		"discover discover-phone discover-watch discover-phone-locked discover-cloned " +
 		"transit staff dead"
 	var have []string
 	for _, p := range Profiles() {
@@ -147,7 +150,7 @@ func TestCardNumbersStay(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	accounts := TestIssuer().Accounts(func(string) string { return "123456" })
-	if len(accounts) != 21 {
+	if len(accounts) != 30 {
 		t.Errorf("%d accounts", len(accounts))
 	}
 	seen := map[string]bool{}
@@ -156,7 +159,11 @@ func TestAccounts(t *testing.T) {
 		n := a.PAN.Reveal()
 		lengths[len(n)] = true
 		s, ok := schemeByName(a.Scheme)
-		if !ok || seen[n] || !a.PAN.Luhn() || !strings.HasPrefix(n, s.issuer) || len(n) < 16 {
+		shortest := 16
+		if a.Scheme == Amex {
+			shortest = 15
+		}
+		if !ok || seen[n] || !a.PAN.Luhn() || !strings.HasPrefix(n, s.issuer) || len(n) < shortest {
 			t.Errorf("%s: card number is used twice or is none", a.Profile)
 		}
 		seen[n] = true
@@ -179,7 +186,7 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%s: account prints its number or PIN", a.Profile)
 		}
 	}
-	if !lengths[16] || !lengths[19] || len(lengths) < 4 {
+	if !lengths[15] || !lengths[16] || !lengths[19] || len(lengths) < 4 {
 		t.Errorf("lengths of card numbers: %v", lengths)
 	}
 }

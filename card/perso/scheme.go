@@ -21,6 +21,9 @@ const (
 	Visa       = "visa"
 	Mastercard = "mastercard"
 	C8         = "c8" // cards for kernel 8, which belongs to no scheme
+	Amex       = "amex"
+	JCB        = "jcb"
+	Discover   = "discover"
 )
 
 // scheme is what a card scheme is to personalisation. A new scheme is a row
@@ -38,13 +41,16 @@ type scheme struct {
 }
 
 // schemes is the table.
-func schemes() [4]scheme {
+func schemes() [7]scheme {
 	return [...]scheme{
 		{UnionPay, RID, "62999", 0x00, "cdcvm pin_always signature online_if_oda_fails issuer_update", checkUnionPay, makeUnionPay},
 		{Visa, VisaRID, "476173", 0x20, "cdcvm locked pin_always signature online_if_oda_fails switch_if_oda_fails online_if_expired " +
 			"switch_for_cash switch_for_cashback issuer_update no_oda offline_limit", checkVisa, makeVisa},
 		{Mastercard, MastercardRID, "541333", 0x10, "cdcvm locked no_oda offline_limit", checkMastercard, makeMastercard},
 		{C8, MastercardRID, c8Issuer, 0x80, "cdcvm locked pin_always signature offline_limit", checkC8, makeC8},
+		{Amex, AmexRID, "374245", 0x40, "cdcvm locked offline_limit", checkChip, makeAmex},
+		{JCB, JCBRID, "356600", 0x50, "cdcvm locked signature issuer_update offline_limit", checkChip, makeJCB},
+		{Discover, DiscoverRID, "601100", 0x60, "cdcvm locked signature offline_limit", checkChip, makeDiscover},
 	}
 }
 
@@ -53,6 +59,9 @@ var (
 	RID           = [5]byte{0xA0, 0x00, 0x00, 0x03, 0x33} // UnionPay
 	VisaRID       = [5]byte{0xA0, 0x00, 0x00, 0x00, 0x03}
 	MastercardRID = [5]byte{0xA0, 0x00, 0x00, 0x00, 0x04}
+	AmexRID       = [5]byte{0xA0, 0x00, 0x00, 0x00, 0x25}
+	JCBRID        = [5]byte{0xA0, 0x00, 0x00, 0x00, 0x65}
+	DiscoverRID   = [5]byte{0xA0, 0x00, 0x00, 0x01, 0x52}
 )
 
 func schemeByName(name string) (scheme, bool) {

@@ -308,6 +308,9 @@ const (
 	ttq2Online    = 0x80 // 9F66 byte 2
 	ttq2CVM       = 0x40
 	ttq4FDDA01    = 0x80 // 9F66 byte 4
+	enhanced3CVM  = 0x40 // 9F6E byte 3 that a terminal sends, kernel 4
+	profile1CVM   = 0x80 // 9F53 byte 1, kernel 5
+	tvr3OnlinePIN = 0x04 // 95 byte 3: online PIN entered
 	tvr4Floor     = 0x80 // 95 byte 4
 	rcpType       = 0xC0 // P1 of GENERATE AC
 	rcpTC         = 0x40
@@ -339,6 +342,15 @@ func (t *Trace) deriveLimits(x *shown) {
 		f.FDDA00 = f.FDDA00 || (v[3]&ttq4FDDA01 == 0 && x.card69 == nil)
 	}
 	if v := x.values[tag.CVMResults]; len(v) == 3 && v[0]&cvmMethod != cvmNonePerf && v[0]&cvmMethod != cvmNotDone {
+		at(&f.CVMLimit, amount)
+	}
+	if v := x.values[tag.EnhancedCapabilities]; len(v) == 4 && v[2]&enhanced3CVM != 0 { // kernel 4
+		at(&f.CVMLimit, amount)
+	}
+	if v := x.values[tag.Interchange]; len(v) == 3 && v[0]&profile1CVM != 0 { // kernel 5
+		at(&f.CVMLimit, amount)
+	}
+	if v := x.values[tag.TVR]; len(v) == 5 && v[2]&tvr3OnlinePIN != 0 {
 		at(&f.CVMLimit, amount)
 	}
 	if v := x.values[tag.TVR]; len(v) == 5 && v[3]&tvr4Floor != 0 && amount > 0 {

@@ -42,6 +42,9 @@ var schemes = [...]scheme{
 	{perso.Visa, perso.VisaRID, readVisa},
 	{perso.Mastercard, perso.MastercardRID, readMChip},
 	{perso.C8, perso.MastercardRID, readAES}, // known by the version in 9F10
+	{perso.Amex, perso.AmexRID, readCCD},
+	{perso.JCB, perso.JCBRID, readCCD},
+	{perso.Discover, perso.DiscoverRID, readDiscover},
 }
 
 // schemeOf picks by the application (84, or 9F06), and where the acquirer sends

@@ -1,0 +1,374 @@
+package c5_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"huika/card"
+	"huika/card/perso"
+	"huika/emv"
+	"huika/emv/c5"
+	"huika/emv/cryptogram"
+	"huika/emv/entry"
+	"huika/emv/tag"
+	"huika/emv/tlv"
+	"huika/pay"
+)
+
+// field is a reader with one software card on it.
+type field struct {
+	card     perso.Contactless
+	n        int
+	lostAt   int                                   // the card is taken away before this command; -1 never
+	lateAt   int                                   // the card is taken away after it answered this command; -1 never
+	tamper   func(toCard bool, apdu []byte) []byte // a man in the middle; nil: none
+	messages []emv.MessageID
+}
+
+func (f *field) FieldOn(context.Context) error                 { return nil }
+func (f *field) FieldOff(context.Context, time.Duration) error { return nil }
+func (f *field) WaitCard(context.Context, time.Duration) (entry.Presence, error) {
+	f.card.Reset()
+	return entry.OneCard, nil
+}
+func (f *field) WaitRemoval(context.Context, time.Duration) (bool, error) { return true, nil }
+func (f *field) Transmit(_ context.Context, command []byte) ([]byte, error) {
+	if f.n++; f.n-1 == f.lostAt {
+		return nil, fmt.Errorf("field: %w", emv.ErrCardLost)
+	}
+	if f.tamper != nil {
+		command = f.tamper(true, bytes.Clone(command))
+	}
+	response := f.card.Transmit(command)
+	if f.n-1 == f.lateAt {
+		return nil, fmt.Errorf("field: %w", emv.ErrCardLost)
+	}
+	if f.tamper != nil {
+		response = f.tamper(false, bytes.Clone(response))
+	}
+	return response, nil
+}
+func (f *field) Show(r emv.UIRequest) { f.messages = append(f.messages, r.Message) }
+
+func newField(t testing.TB, name string) *field {
+	return fieldOf(t, name, func(*card.JCBData) {})
+}
+
+// fieldOf holds a card whose personalisation was changed: a misbehaving one, or one of another issuer's choice.
+func fieldOf(t testing.TB, name string, change func(*card.JCBData)) *field {
+	t.Helper()
+	d, err := perso.TestIssuer().JCBData(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&d)
+	c, err := card.NewJCB(d, card.NewMemoryState())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &field{card: c, lostAt: -1, lateAt: -1}
+}
+
+const small, last, first, large = 8880, 100_000, 100_001, 500_000
+
+// shop is a terminal: PIN-free up to 1000.00, everything online but where a floor limit says otherwise.
+type shop struct {
+	floor  int64
+	config c5.Config
+}
+
+func newShop() shop { return shop{config: c5.Defaults()} }
+
+func (s shop) point(t testing.TB, f *field) *entry.Point {
+	t.Helper()
+	store, err := perso.TestIssuer().CAStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.config.CAKeys = store
+	var kernels entry.Kernels
+	if err := kernels.Register(c5.ID, c5.Version, &c5.Kernel{Config: s.config}); err != nil {
+		t.Fatal(err)
+	}
+	return &entry.Point{
+		Combinations: []entry.Combination{{AID: []byte{0xA0, 0, 0, 0, 0x65, 0x10, 0x10}, Kernel: c5.ID, FloorLimit: entry.Limit(s.floor), CVMLimit: entry.Limit(first)}},
+		Kernels:      &kernels, Reader: f, Display: f, Rand: rand.NewChaCha8([32]byte{2}), Now: time.Now,
+		Terminal: emv.Terminal{Country: 156, Type: 0x22, Capabilities: [3]byte{0xE0, 0xE8, 0xC8}, IFDSerial: "HUIKA001", EntryMode: 0x07},
+	}
+}
+
+func (s shop) tap(t testing.TB, f *field, amount int64) entry.Result {
+	t.Helper()
+	r, err := s.point(t, f).Run(context.Background(), sale(amount))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func sale(amount int64) emv.Transaction {
+	return emv.Transaction{Amount: pay.Fen(amount), Time: time.Date(2026, 3, 15, 14, 30, 0, 0, time.UTC), Sequence: 1}
+}
+
+// Every card by name, at amounts around the PIN-free limit, through Entry Point.
+func TestNamedCards(t *testing.T) {
+	type want struct {
+		kind emv.Kind
+		cvm  emv.CVM
+		oda  emv.ODA
+	}
+	online := func(c emv.CVM) want { return want{emv.OnlineRequest, c, emv.ODACDA} }
+	none, pin, device := online(emv.CVMNone), online(emv.CVMOnlinePIN), online(emv.CVMConfirmed)
+	caught := want{emv.Declined, emv.CVMNotGiven, emv.ODAFailed}
+	seen := map[string]bool{}
+	for _, c := range []struct {
+		name   string
+		amount int64
+		want   want
+	}{
+		{"jcb", 1, none}, {"jcb", small, none}, {"jcb", last, none}, {"jcb", first, pin}, {"jcb", large, pin},
+		{"jcb-phone", small, device}, {"jcb-phone", first, device}, {"jcb-phone", large, device},
+		{"jcb-watch", last, device}, {"jcb-watch", first, device},
+		{"jcb-altered", small, caught}, {"jcb-replayed", small, none},
+		{"jcb-cloned", small, caught}, {"jcb-cloned", last, caught},
+	} {
+		seen[c.name] = true
+		r := newShop().tap(t, newField(t, c.name), c.amount)
+		if got := (want{r.Outcome.Kind, r.Outcome.CVM, r.Outcome.ODA}); got != c.want || r.Kernel != c5.ID {
+			t.Errorf("%s, %v: got %v %v %v (%s %+v), want %v", c.name, pay.Fen(c.amount), got.kind, got.cvm, got.oda, r.Outcome.Reason, r.Outcome.Error, c.want)
+		}
+	}
+	seen["jcb-phone-locked"] = true // TestLockedPhone
+	for _, p := range perso.ProfilesOf(perso.JCB) {
+		if !seen[p.Name] {
+			t.Errorf("card %s is not tried", p.Name)
+		}
+	}
+}
+
+// verify is the issuer's half: the cryptogram from the data record alone. It gives the session key too.
+func verify(t testing.TB, record []byte) (key pay.Secret, ac [8]byte, atc uint16, ok bool) {
+	t.Helper()
+	list, err := tlv.Parse(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := cryptogram.CCDData(list.Find)
+	if err != nil {
+		t.Fatal(err)
+	}
+	track2, _ := list.Find(tag.Track2)
+	digits, _, _ := strings.Cut(fmt.Sprintf("%X", track2), "D")
+	pan, err := pay.ParsePAN(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	psn, _ := list.Find(tag.PSN)
+	udk, err := cryptogram.CCD.CardKey(perso.TestIssuer().MasterKeys(perso.JCB).Cryptogram, pan, fmt.Sprintf("%02X", psn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counter, _ := list.Find(tag.ATC)
+	atc = binary.BigEndian.Uint16(counter)
+	if key, err = cryptogram.CCD.SessionKey(udk, atc); err != nil {
+		t.Fatal(err)
+	}
+	mac, err := cryptogram.CCD.MAC(key, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, _ := list.Find(tag.ApplicationCryptogram)
+	return key, [8]byte(given), atc, bytes.Equal(mac[:], given)
+}
+
+// The issuer can check the cryptogram from the data record; one under another key it can't. What the card
+// states of its holder stands under the cryptogram.
+func TestIssuerVerifiesDataRecord(t *testing.T) {
+	for _, name := range []string{"jcb", "jcb-phone", "jcb-watch"} {
+		for _, wrong := range []bool{false, true} {
+			f := fieldOf(t, name, func(d *card.JCBData) {
+				if wrong {
+					d.UDK = pay.NewSecret(bytes.Repeat([]byte{0x5A}, 16))
+				}
+			})
+			r := newShop().tap(t, f, large)
+			_, _, atc, ok := verify(t, r.Outcome.DataRecord)
+			raw, _ := tlv.Find(r.Outcome.DataRecord, tag.IAD)
+			iad, err := cryptogram.ParseCCDIAD(raw)
+			if r.Outcome.Kind != emv.OnlineRequest || atc != 1 || ok == wrong || err != nil || iad.CVR.CDCVM() != (name != "jcb") || iad.CVR.Type() != cryptogram.ARQC {
+				t.Errorf("%s, wrong key %v: %v, verifies %v, %+v %v", name, wrong, r.Outcome.Kind, ok, iad, err)
+			}
+		}
+	}
+}
+
+// A card with an offline limit approves up to it, at a reader whose floor limit allows it.
+func TestOfflineApproval(t *testing.T) {
+	own := func(d *card.JCBData) { d.Policy.OfflineLimit = 5000 }
+	clone := func(d *card.JCBData) {
+		own(d)
+		other, err := perso.TestIssuer().JCBData("jcb-cloned")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Key = other.Key
+	}
+	for _, c := range []struct {
+		amount, floor int64
+		change        func(*card.JCBData)
+		want          emv.Kind
+	}{
+		{4999, 10_000, own, emv.Approved}, {5000, 10_000, own, emv.Approved}, {5001, 10_000, own, emv.OnlineRequest},
+		{5000, 4999, own, emv.OnlineRequest}, {5000, 5001, own, emv.Approved}, {5000, 10_000, clone, emv.Declined},
+	} {
+		s := newShop()
+		s.floor = c.floor
+		s.config.FloorLimit = entry.Limit(c.floor)
+		r := s.tap(t, fieldOf(t, "jcb", c.change), c.amount)
+		if r.Outcome.Kind != c.want || (c.want == emv.Approved && r.Outcome.ODA != emv.ODACDA) {
+			t.Errorf("%d at a floor limit of %d: %v %v %s", c.amount, c.floor, r.Outcome.Kind, r.Outcome.ODA, r.Outcome.Reason)
+		}
+		if c.want == emv.Approved {
+			if _, _, _, ok := verify(t, r.Outcome.DataRecord); !ok {
+				t.Errorf("%d: the TC does not verify", c.amount)
+			}
+		}
+	}
+}
+
+// Taken away before any command, or after the card has answered it, and presented again: the sale goes through.
+func TestRepresent(t *testing.T) {
+	whole := newField(t, "jcb")
+	newShop().tap(t, whole, small)
+	for n := range whole.n {
+		for _, late := range []bool{false, true} {
+			f := newField(t, "jcb")
+			if late {
+				f.lateAt = n
+			} else {
+				f.lostAt = n
+			}
+			r := newShop().tap(t, f, small)
+			if r.Outcome.Kind != emv.OnlineRequest {
+				t.Errorf("command %d, late %v: %v", n, late, r.Outcome.Kind)
+				continue
+			}
+			if _, _, _, ok := verify(t, r.Outcome.DataRecord); !ok {
+				t.Errorf("command %d, late %v: the cryptogram does not verify", n, late)
+			}
+		}
+	}
+}
+
+// A locked phone asks for its holder until the restarts are used up; unlocked in between it pays.
+func TestLockedPhone(t *testing.T) {
+	f := newField(t, "jcb-phone-locked")
+	r := newShop().tap(t, f, small)
+	if r.Outcome.Kind != emv.EndApplication || len(f.messages) < entry.MaxRestarts || f.messages[1] != emv.MsgSeePhone || f.messages[2] != emv.MsgPresentAgain {
+		t.Errorf("%v, messages %v", r.Outcome.Kind, f.messages)
+	}
+	f = newField(t, "jcb-phone-locked")
+	unlocked := newField(t, "jcb-phone").card
+	f.tamper = func(toCard bool, b []byte) []byte {
+		if !toCard && bytes.Equal(b, []byte{0x69, 0x86}) {
+			f.card = unlocked
+		}
+		return b
+	}
+	if r = newShop().tap(t, f, small); r.Outcome.Kind != emv.OnlineRequest || r.Outcome.CVM != emv.CVMConfirmed {
+		t.Errorf("%v %v", r.Outcome.Kind, r.Outcome.CVM)
+	}
+}
+
+// A card that was taken away after its answer gives it again: one counter, one cryptogram.
+func TestRecovery(t *testing.T) {
+	whole := newField(t, "jcb")
+	newShop().tap(t, whole, large)
+	f := newField(t, "jcb")
+	f.lateAt = whole.n - 1
+	r := newShop().tap(t, f, large)
+	_, _, atc, ok := verify(t, r.Outcome.DataRecord)
+	if r.Outcome.Kind != emv.OnlineRequest || r.Outcome.CVM != emv.CVMOnlinePIN || r.Outcome.ODA != emv.ODACDA || atc != 1 || !ok {
+		t.Errorf("%v %v %v, counter %d, verifies %v", r.Outcome.Kind, r.Outcome.CVM, r.Outcome.ODA, atc, ok)
+	}
+}
+
+// A card that wants the issuer's answer: it believes the issuer, and nobody else.
+func TestIssuerUpdate(t *testing.T) {
+	for name, c := range map[string]struct {
+		approved bool
+		arc      string
+		wrong    bool
+		want     emv.Kind
+	}{
+		"approved": {true, "00", false, emv.Approved}, "declined": {false, "05", false, emv.Declined}, "not the issuer": {true, "00", true, emv.Declined},
+	} {
+		f := fieldOf(t, "jcb", func(d *card.JCBData) { d.Policy.Update = true })
+		p := newShop().point(t, f)
+		r, err := p.Run(context.Background(), sale(small))
+		if err != nil || r.Outcome.Kind != emv.OnlineRequest || r.Outcome.OnlineResponseData != emv.OnlineEMVData {
+			t.Fatalf("%+v %v", r.Outcome, err)
+		}
+		key, arqc, _, ok := verify(t, r.Outcome.DataRecord)
+		if !ok {
+			t.Fatal("the issuer does not believe the card")
+		}
+		csu := cryptogram.NewCSU(c.approved)
+		arpc, err := cryptogram.CCD.ARPC(key, arqc, csu)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.wrong {
+			arpc[0] ^= 1
+		}
+		r, err = p.Resume(context.Background(), r, emv.OnlineResponse{Approved: c.approved, ResponseCode: c.arc, AuthData: csu.AuthData(arpc)})
+		if err != nil || r.Outcome.Kind != c.want {
+			t.Errorf("%s: %v %s %+v %v", name, r.Outcome.Kind, r.Outcome.Reason, r.Outcome.Error, err)
+		}
+		if _, _, _, ok := verify(t, r.Outcome.DataRecord); !ok {
+			t.Errorf("%s: the second cryptogram does not verify", name)
+		}
+	}
+}
+
+// A man in the middle at 5000.00: no edit of what the card is told or answers ends without the cardholder.
+func TestManInTheMiddle(t *testing.T) {
+	for name, tamper := range map[string]func(bool, []byte) []byte{
+		"on-device claimed": func(toCard bool, b []byte) []byte {
+			return bytes.Replace(b, []byte{0x9F, 0x50, 1, 0x20}, []byte{0x9F, 0x50, 1, 0x30}, 1)
+		},
+		"no CVM claimed": func(toCard bool, b []byte) []byte {
+			return bytes.Replace(b, []byte{0x9F, 0x50, 1, 0x20}, []byte{0x9F, 0x50, 1, 0x00}, 1)
+		},
+		"interchange profile says no CVM": func(toCard bool, b []byte) []byte {
+			if toCard && b[1] == 0xAE {
+				b[len(b)-4] &^= 0x80 // 9F53 is the last of CDOL1
+			}
+			return b
+		},
+	} {
+		f := newField(t, "jcb")
+		f.tamper = tamper
+		if r := newShop().tap(t, f, large); r.Outcome.Kind != emv.Declined || r.Outcome.ODA != emv.ODAFailed {
+			t.Errorf("%s: %v %v (%s)", name, r.Outcome.Kind, r.Outcome.CVM, r.Outcome.Reason)
+		}
+	}
+}
+
+// A whole tap with a software card, both halves.
+func BenchmarkWholeTap(b *testing.B) {
+	f := newField(b, "jcb")
+	p := newShop().point(b, f)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r, err := p.Run(context.Background(), sale(small)); err != nil || r.Outcome.Kind != emv.OnlineRequest {
+			b.Fatal(r.Outcome.Reason, err)
+		}
+	}
+}
