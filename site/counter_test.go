@@ -123,7 +123,7 @@ func (c *counter) purses(t *testing.T, profile string) (p purse) {
 	}
 	cny := rep.Balances[pay.CNY]
 	p.merchant = cny[book.MerchantAccount(pay.MerchantID(c.Kit.Config.Merchant.ID))]
-	for _, scheme := range []string{site.SchemeName, perso.Visa, perso.Mastercard} {
+	for _, scheme := range []string{site.SchemeName, perso.Visa, perso.Mastercard, perso.Amex, perso.JCB, perso.Discover} {
 		p.clearing += cny[book.ClearingAccount(scheme)]
 	}
 	owner, _ := perso.ProfileByName(profile)

@@ -40,6 +40,15 @@ func TestRequestOfEachScheme(t *testing.T) {
 		{"c8", 8880, false, 8, "none", "1F0002", "local", "001", false},
 		{"c8-phone", 150_000, false, 8, "cdcvm", "010002", "local", "001", true},
 		{"mastercard-watch", 150_000, false, 2, "cdcvm", "010002", "cda", "002", true},
+		{"amex", 8880, false, 4, "none", "1F0302", "cda", "000", false},
+		{"amex", 150_000, true, 4, "online_pin", "420300", "cda", "000", false},
+		{"amex-phone", 150_000, false, 4, "cdcvm", "410302", "cda", "001", true},
+		{"jcb", 8880, false, 5, "none", "1F0002", "cda", "000", false},
+		{"jcb", 150_000, true, 5, "online_pin", "020000", "cda", "000", false},
+		{"jcb-watch", 150_000, false, 5, "cdcvm", "010002", "cda", "002", true},
+		{"discover", 8880, false, 6, "none", "1F0002", "none", "000", false},
+		{"discover", 150_000, true, 6, "online_pin", "020000", "none", "000", false},
+		{"discover-phone", 150_000, false, 6, "cdcvm", "010002", "none", "001", true},
 	} {
 		t.Run(fmt.Sprint(c.card, " ", c.fen), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *rig) {
@@ -92,7 +101,7 @@ func TestRequestOfEachScheme(t *testing.T) {
 
 // A phone that nobody unlocks ends with words about it, and nothing leaves the terminal.
 func TestLockedPhone(t *testing.T) {
-	for _, name := range []string{"visa-phone-locked", "mastercard-phone-locked"} {
+	for _, name := range []string{"visa-phone-locked", "mastercard-phone-locked", "amex-phone-locked", "jcb-phone-locked", "discover-phone-locked"} {
 		inBubble(t, func(t *testing.T, r *rig) {
 			id := r.begin(8880)
 			r.field.Put(r.card(name), nfcmem.Steady())

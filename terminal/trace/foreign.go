@@ -289,6 +289,13 @@ func (t *Trace) deriveTerminal(x *shown, s Settings) {
 		copy(f.to, x.values[f.tag])
 		copy(f.to, f.set)
 	}
+	if x.askedAC && len(x.values[tag.TerminalCapabilities]) == 0 && len(s.Abilities) == 0 {
+		// 9F33 was not sent. What stands in for it has every verification and the authentication that was asked for.
+		term.Capabilities = [3]byte{0x20, 0x68, 0xC0}
+		if x.asked&rcpCDA != 0 {
+			term.Capabilities[2] |= capsCDA
+		}
+	}
 	if v := x.values[tag.TerminalType]; len(v) == 1 {
 		term.Type = v[0]
 	}
@@ -314,6 +321,8 @@ const (
 	tvr4Floor     = 0x80 // 95 byte 4
 	rcpType       = 0xC0 // P1 of GENERATE AC
 	rcpTC         = 0x40
+	rcpCDA        = 0x10
+	capsCDA       = 0x08 // 9F33 byte 3
 	rcpARQC       = 0x80
 	cvmMethod     = 0x3F // 9F34 byte 1
 	cvmNonePerf   = 0x1F

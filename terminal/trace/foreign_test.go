@@ -66,13 +66,13 @@ func tapped(t testing.TB, name string, fen int64, magStripe bool) (file, entry.R
 		Terminal: emv.Terminal{Country: 156, Type: 0x22, Capabilities: [3]byte{0x20, 0x68, 0xC8}, IFDSerial: "HK000001", MerchantName: "shop", AdditionalTerminal: [5]byte{0x60, 0, 0xF0, 0xA0, 1}},
 	}
 	ttq := [4]byte{0x27, 0, 0x40, 0x80}
-	for aid, id := range map[string]emv.KernelID{"A000000333010101": 7, "A000000333010102": 7, "A0000000031010": 3, "A0000000041010": 2} {
+	for aid, id := range map[string]emv.KernelID{"A000000333010101": 7, "A000000333010102": 7, "A0000000031010": 3, "A0000000041010": 2, "A00000002501": 4, "A0000000651010": 5, "A0000001523010": 6} {
 		b, err := hex.DecodeString(aid)
 		if err != nil {
 			t.Fatal(err)
 		}
 		x := entry.Combination{AID: b, Kernel: id, FloorLimit: entry.Limit(0), CVMLimit: entry.Limit(100_001)}
-		if id != 2 {
+		if id == 3 || id == 6 || id == 7 {
 			x.TTQ = &ttq
 		}
 		p.Combinations = append(p.Combinations, x)
@@ -118,6 +118,9 @@ var foreignTaps = []struct {
 	{"visa", 8880}, {"visa", 150_000}, {"visa-phone", 150_000}, {"visa-watch", 100}, {"visa-classic", 150_000}, {"visa-cloned", 8880}, {"visa-cloned-online", 8880},
 	{"mastercard", 8880}, {"mastercard", 150_000}, {"mastercard-phone", 8880}, {"mastercard-phone", 150_000}, {"mastercard-debit", 100}, {"mastercard-cloned", 8880},
 	{"mastercard-altered", 8880}, {"mastercard-cloned-online", 8880},
+	{"amex", 8880}, {"amex", 150_000}, {"amex-phone", 8880}, {"amex-phone", 150_000}, {"amex-cloned", 8880}, {"amex-altered", 100},
+	{"jcb", 8880}, {"jcb", 150_000}, {"jcb-phone", 8880}, {"jcb-phone", 150_000}, {"jcb-cloned", 8880}, {"jcb-altered", 100},
+	{"discover", 8880}, {"discover", 150_000}, {"discover-phone", 150_000}, {"discover-cloned", 8880},
 }
 
 // A tap at our own terminal, told to the replay by its exchanges alone, ends as it ended.

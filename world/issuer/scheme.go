@@ -49,7 +49,8 @@ var schemes = [...]scheme{
 
 // schemeOf picks by the application (84, or 9F06), and where the acquirer sends
 // none by the form of 9F10: 07 and 03 is UnionPay, 06 or 1F and 03 Visa, a known
-// AES version kernel 8's, anything else M/Chip.
+// AES version kernel 8's, ten bytes of CCD's version Discover's, anything else
+// M/Chip. American Express's and JCB's have one form: those need the application.
 func schemeOf(list tlv.List) (scheme, bool) {
 	iad, _ := list.Find(tag.IAD)
 	hasAES := len(iad) >= 10 && cryptogram.AES(iad[1]).Known()
@@ -68,6 +69,10 @@ func schemeOf(list tlv.List) (scheme, bool) {
 	switch {
 	case hasAES:
 		return schemes[3], true
+	case len(iad) == 10 && iad[1] == cryptogram.VersionCCD:
+		return schemes[6], true
+	case len(iad) == 32 && iad[1] == cryptogram.VersionCCD:
+		return scheme{}, false
 	case len(iad) < 7:
 		return schemes[0], true // its reader says what is wrong
 	case iad[3] == 3 && iad[0] == 0x07:

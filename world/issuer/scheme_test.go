@@ -23,6 +23,7 @@ var otherCards = []struct {
 }{
 	{"visa", 8, false}, {"visa-phone", 8, true}, {"visa-watch", 10, true}, {"visa-classic", 10, false},
 	{"mastercard", 10, false}, {"mastercard-debit", 10, false}, {"mastercard-phone", 10, true}, {"mastercard-watch", 10, true},
+	{"amex", 8, false}, {"amex-phone", 8, true}, {"jcb", 8, false}, {"jcb-watch", 8, true}, {"discover", 8, false}, {"discover-phone", 8, true},
 }
 
 // answerOf makes 91 again, from the keys that the issuer has.
@@ -34,7 +35,17 @@ func (b *bank) answerOf(name string, f55 []byte, code string) []byte {
 	keys := perso.TestIssuer().MasterKeys(a.Scheme)
 	var out []byte
 	var errs []error
-	if a.Scheme == perso.Visa {
+	switch a.Scheme {
+	case perso.Amex, perso.JCB, perso.Discover:
+		card, err := cryptogram.CCD.CardKey(keys.Cryptogram, a.PAN, a.PSN)
+		key, err2 := cryptogram.CCD.SessionKey(card, counter)
+		csu := cryptogram.CSU{0, 0x80, 0, 0}
+		if code != "00" {
+			csu[1] = 0
+		}
+		arpc, err3 := cryptogram.CCD.ARPC(key, ac, csu)
+		out, errs = append(arpc[:], csu[:]...), []error{err, err2, err3}
+	case perso.Visa:
 		iad, err := cryptogram.ParseVisaIAD(get(tag.IAD))
 		key, err2 := iad.Version.CardKey(keys.Cryptogram, a.PAN, a.PSN)
 		status := []byte(code)
@@ -46,7 +57,7 @@ func (b *bank) answerOf(name string, f55 []byte, code string) []byte {
 		}
 		arpc, err3 := iad.Version.ARPC(key, counter, ac, status)
 		out, errs = arpc, []error{err, err2, err3}
-	} else {
+	default:
 		iad, err := cryptogram.ParseMChipIAD(get(tag.IAD))
 		key, err2 := iad.Version.CardKey(keys.Cryptogram, a.PAN, a.PSN, cryptogram.OptionA)
 		arc := [2]byte{0, 0x10}
@@ -165,7 +176,11 @@ func TestSchemeOfTheApplication(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.SetBytes(55, bare)
-			b.want(m, "00")
+			want := "00"
+			if scheme := b.card(c.name).Account.Scheme; scheme == perso.Amex || scheme == perso.JCB {
+				want = "30" // one form for both
+			}
+			b.want(m, want)
 		}
 		if err := b.stop(); err != nil {
 			t.Fatal(err)

@@ -104,6 +104,11 @@ func (x Terminal) value(g tlv.Tag) string {
 			return or(x.TTQ, "26C04000")
 		}
 		return or(x.TTQ, "26804000")
+	case tag.Interchange: // kernel 5: online PIN, and CVM required above 1000.00
+		if x.Fen > 100_000 {
+			return "A00000"
+		}
+		return "200000"
 	case tag.AmountAuthorised:
 		return fmt.Sprintf("%012d", x.Fen)
 	case tag.AmountOther:
@@ -195,8 +200,14 @@ func (c *Card) Tap(t testing.TB, x Terminal) Tap {
 	}
 	got[tag.CID] = []byte{0x80}
 	ctq, device := got[tag.CTQ], false
-	if got[tag.CDOL1] != nil { // kernel 2 has no CTQ (9F6C is another object there): a device's AIP says that it verifies its holder
-		ctq, device = []byte{0, 0}, got[tag.AIP][0]&0x02 != 0
+	switch cpr := got[tag.CPR]; {
+	case got[tag.CDOL1] != nil: // cards of GENERATE AC have no CTQ (9F6C is another object there)
+		ctq, device = []byte{0, 0}, c.Account.CDCVMDevice
+		if v := got[tag.CVMStatus]; len(v) == 1 && v[0] == 0x20 { // kernel 5: the card's own choice, here the online PIN
+			ctq[0] = 0x80
+		}
+	case ctq == nil && len(cpr) == 2: // kernel 6: other bits for the same
+		ctq = []byte{cpr[0] & 0x80, cpr[0] & 0x10 << 3}
 	}
 	switch {
 	case x.CVMResults != "":
