@@ -145,7 +145,8 @@ func secrets(t *testing.T, data, pin string) (needles []needle, mayHold map[stri
 }
 
 // certificates are a card's ICC public key certificates: recovered with public
-// keys, they give the card number.
+// keys, they give the card number. The cards that the test pays with must have
+// one; some of the others show theirs only inside a channel, or have none.
 func certificates(t *testing.T, issuer *perso.Issuer, name string) (out [][]byte) {
 	t.Helper()
 	c, err := issuer.Card(name, card.NewMemoryState(), rand.Reader)
@@ -176,7 +177,7 @@ func certificates(t *testing.T, issuer *perso.Issuer, name string) (out [][]byte
 	}
 	reply := ask(apdu.GPO(data))
 	afl, ok := tlv.Find(reply, tag.ResponseFormat2, tag.AFL)
-	if !ok {
+	if !ok && name == paysWith {
 		t.Fatalf("%s: no AFL in %X", name, reply)
 	}
 	for ; len(afl) >= 4; afl = afl[4:] {
@@ -186,11 +187,14 @@ func certificates(t *testing.T, issuer *perso.Issuer, name string) (out [][]byte
 			}
 		}
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && name == paysWith {
 		t.Fatalf("%s has no certificate", name)
 	}
 	return out
 }
+
+// paysWith is the card of the orders of the town.
+const paysWith = "unionpay-debit"
 
 // ownersOnly: nobody else may read what a data directory holds when it is made.
 func ownersOnly(t *testing.T, data string) {

@@ -400,7 +400,7 @@ func (tw *town) sell(o order) (res terminal.Result, ok bool) {
 		return res, false
 	}
 	tw.started = append(tw.started, started.Payment)
-	if err := tw.post(tw.tray+"/api/tray/put", map[string]string{"card": "unionpay-debit"}, nil); err != nil {
+	if err := tw.post(tw.tray+"/api/tray/put", map[string]string{"card": paysWith}, nil); err != nil {
 		tw.died("put", err)
 		return res, false
 	}
