@@ -256,7 +256,8 @@ func (tw *town) environ() []string {
 
 // freePorts are loopback addresses that nobody uses now. They lie below the
 // ports that the system gives to outgoing connections, so that none of those
-// takes one while its process is down.
+// takes one while its process is down. No two towns get the same one: some run
+// side by side, and a port that looks free may be that of a process between two lives.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	const low, high, tries = 20_000, 32_000, 1000
@@ -268,12 +269,19 @@ func freePorts(t *testing.T, n int) []string {
 			}
 		}
 	}()
+	given.Lock()
+	defer given.Unlock()
 	var out []string
 	for range tries {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", low+rand.IntN(high-low)))
+		port := low + rand.IntN(high-low)
+		if given.ports[port] {
+			continue
+		}
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue // in use: another one
 		}
+		given.ports[port] = true
 		open = append(open, ln)
 		if out = append(out, ln.Addr().String()); len(out) == n {
 			return out
@@ -282,6 +290,12 @@ func freePorts(t *testing.T, n int) []string {
 	t.Fatal("no free ports")
 	return nil
 }
+
+// given are the ports that freePorts has handed out.
+var given = struct {
+	sync.Mutex
+	ports map[int]bool
+}{ports: map[int]bool{}}
 
 // start runs one party. order is a value of site.CrashVariable, or "".
 func (tw *town) start(name, order string) *process {
