@@ -20,6 +20,9 @@ import (
 	"io"
 )
 
+// prefixSize is that of the length before each payload, in bytes.
+const prefixSize = 2
+
 // MaxFrame is the longest payload of a frame, in bytes.
 const MaxFrame = 4096
 
@@ -31,7 +34,7 @@ var ErrFrame = errors.New("frame length")
 // which it returns in buf where that is large enough. Errors: io.EOF between
 // frames, io.ErrUnexpectedEOF within one, ErrFrame, or the reader's own.
 func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
-	var prefix [2]byte
+	var prefix [prefixSize]byte
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {
 		return nil, err
 	}

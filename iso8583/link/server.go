@@ -3,6 +3,7 @@ package link
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -280,6 +281,17 @@ func (s *server) handshake(c *Conn) error {
 	}
 }
 
+// whole reports whether a frame has come to its end: it need not be waited for,
+// whatever has become of the connection meanwhile.
+func whole(r *bufio.Reader) bool {
+	n := r.Buffered()
+	if n < prefixSize {
+		return false
+	}
+	head, err := r.Peek(prefixSize) // it is buffered
+	return err == nil && n-prefixSize >= int(binary.BigEndian.Uint16(head))
+}
+
 func (s *server) read(c *Conn) error {
 	if err := s.handshake(c); err != nil {
 		return err
@@ -297,8 +309,10 @@ func (s *server) read(c *Conn) error {
 				return err
 			}
 		}
-		if err := c.conn.SetReadDeadline(s.env.Now().Add(s.opt.FrameTimeout)); err != nil {
-			return err
+		if !whole(r) {
+			if err := c.conn.SetReadDeadline(s.env.Now().Add(s.opt.FrameTimeout)); err != nil {
+				return err
+			}
 		}
 		frame, err := ReadFrame(r, nil)
 		if err != nil {
